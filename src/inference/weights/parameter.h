@@ -1,0 +1,61 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ssd1b {
+
+/// A tensor of the checkpoint: its shape is known from the config before its value is loaded.
+struct Parameter {
+  Parameter() = default;
+  explicit Parameter(std::vector<std::int64_t> shape_of) : shape(std::move(shape_of)) {}
+
+  std::vector<std::int64_t> shape;
+  at::Tensor value;  // undefined until bound
+};
+
+/// Walks the parameters of a module under the checkpoint's names, before any transform. The same
+/// walk loads, counts and is compared with the reference's key list.
+class ParameterVisitor {
+ public:
+  virtual ~ParameterVisitor() = default;
+
+  /// `name` is the full name in the checkpoint's component, as `conv_in.weight`.
+  virtual void visit(const std::string& name, Parameter& parameter) = 0;
+
+  /// `parts` are rows of one matrix [sum of rows, columns] that a module multiplies with at once (q, k
+  /// and v of an attention): whoever gives the parts storage gives it to `whole` and makes the parts
+  /// views of its rows. Called before the parts are visited.
+  virtual void stack(Parameter& whole, std::initializer_list<Parameter*> parts) = 0;
+};
+
+/// A visitor and the name of the module it is in.
+class Scope {
+ public:
+  Scope(ParameterVisitor& visitor, std::string prefix)
+      : visitor_(visitor), prefix_(std::move(prefix)) {}
+
+  /// The scope of a member: `scope / "resnets" / "0"`.
+  Scope operator/(const std::string& member) const {
+    return {visitor_, prefix_.empty() ? member : prefix_ + "." + member};
+  }
+  Scope operator/(std::size_t index) const { return *this / std::to_string(index); }
+
+  void parameter(const std::string& member, Parameter& parameter) const {
+    visitor_.visit((*this / member).prefix_, parameter);
+  }
+  void stack(Parameter& whole, std::initializer_list<Parameter*> parts) const {
+    visitor_.stack(whole, parts);
+  }
+
+ private:
+  ParameterVisitor& visitor_;
+  std::string prefix_;
+};
+
+}  // namespace ssd1b

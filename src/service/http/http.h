@@ -1,0 +1,67 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ssd1b/error.h"
+
+namespace ssd1b {
+
+/// A request that has passed the gate, without a word of the library that read it. Handlers see
+/// nothing else.
+struct HttpRequest {
+  std::string method;
+  std::string path;   // without the query
+  std::string query;  // behind the first '?', undecoded
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string body;
+  std::string request_id;  // the client's own where it is well-formed, else a fresh one
+  std::string client;      // the name of the API key; empty where no key is asked for
+  std::vector<std::string> path_parameters;  // what the route's {...} matched, in order
+  std::chrono::steady_clock::time_point arrived_at;
+  /// Whether the client has closed its sending side or the connection. Cheap: may be asked every few
+  /// milliseconds by the thread that handles the request.
+  std::function<bool()> is_client_gone;
+
+  /// The value of a header by its case-insensitive name; empty where there is none.
+  std::string header(const std::string& name) const;
+};
+
+/// Writes a piece of a streamed reply; false once the client is gone.
+using StreamWriter = std::function<bool(const std::string& piece)>;
+
+struct HttpReply {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers;  // besides the server's own fixed ones
+  std::string body;
+  /// Set for server-sent events: called once, on the connection's thread, instead of sending `body`;
+  /// the reply ends when it returns.
+  std::function<void(const StreamWriter& write)> stream;
+};
+
+/// Answers one request on its connection's thread. An Error that it throws becomes error_reply.
+using HttpHandler = std::function<HttpReply(const HttpRequest& request)>;
+
+struct Route {
+  std::string method;   // GET (HEAD is answered as GET without the body), POST, DELETE
+  std::string pattern;  // /v1/jobs/{id}; {name...} at the end may hold slashes
+  HttpHandler handler;
+  bool needs_key = true;   // where keys are configured
+  bool is_management = false;  // health and metrics: answered by threads of their own
+};
+
+/// The HTTP status of an error's code (api.md's table).
+int status_of(ErrorCode code);
+
+/// The reply to an error in OpenAI's shape: {"error": {message, type, param, code, request_id}}, with
+/// Retry-After, WWW-Authenticate or Allow where the code asks for them.
+HttpReply error_reply(const Error& error, const std::string& request_id);
+
+/// The same with a status that the code alone does not tell (417, 501, 505 are malformed_request).
+HttpReply error_reply(int status, const Error& error, const std::string& request_id);
+
+}  // namespace ssd1b
