@@ -28,9 +28,9 @@ class ParameterVisitor {
   /// `name` is the full name in the checkpoint's component, as `conv_in.weight`.
   virtual void visit(const std::string& name, Parameter& parameter) = 0;
 
-  /// `parts` are rows of one matrix [sum of rows, columns] that a module multiplies with at once (q, k
-  /// and v of an attention): whoever gives the parts storage gives it to `whole` and makes the parts
-  /// views of its rows. Called before the parts are visited.
+  /// `parts` are rows of one matrix [sum of rows, columns] that a module multiplies with at once
+  /// (q, k and v of an attention): whoever gives the parts storage gives it to `whole` and makes
+  /// the parts views of its rows. Called before the parts are visited.
   virtual void stack(Parameter& whole, std::initializer_list<Parameter*> parts) = 0;
 };
 
