@@ -1,0 +1,212 @@
+#include "service/dialects/field_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ssd1b {
+namespace {
+
+constexpr std::size_t kMaxPromptBytes = 4096;
+constexpr std::size_t kMaxShownBytes = 64;
+
+/// A text of the client's as a message shows it: cut before it gets long, never inside a character.
+std::string shown(const std::string& text) {
+  if (text.size() <= kMaxShownBytes) return text;
+  std::size_t end = kMaxShownBytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + "...";
+}
+
+std::string shown(const Json& value) {
+  if (value.is_string()) return '"' + shown(value.get_ref<const std::string&>()) + '"';
+  if (value.is_array()) return "a list";
+  if (value.is_object()) return "an object";
+  return value.dump();  // null, a boolean or a number
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+bool holds(const std::vector<std::string>& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// The place of the first control character but tab and newline: C0, DEL and C1 (U+0080 to U+009F,
+/// C2 80 to C2 9F in UTF-8). npos where there is none.
+std::size_t find_control_character(const std::string& text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if ((byte < 0x20 && byte != '\t' && byte != '\n') || byte == 0x7F) return i;
+    if (byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0) {
+      return i;
+    }
+  }
+  return std::string::npos;
+}
+
+std::string number_text(double value) { return Json(value).dump(); }
+
+}  // namespace
+
+FieldReader::FieldReader(const Json& object, const FieldNames& names, std::string path)
+    : names_(names), path_(std::move(path)) {
+  if (!object.is_object()) {
+    throw Error(
+        ErrorCode::InvalidValue,
+        (path_.empty() ? "the body" : path_) + " must be a JSON object, got " + shown(object),
+        path_);
+  }
+  std::vector<std::string> unknown;
+  for (const auto& [name, value] : object.items()) {
+    const auto has_name = [&name = name](const Field& field) { return holds(field.names, name); };
+    const auto field = std::find_if(names.known.begin(), names.known.end(), has_name);
+    if (field == names.known.end()) {
+      unknown.push_back(name);
+      continue;
+    }
+    const auto [other, is_new] = values_.insert({field->id, {name, &value}});
+    if (!is_new) {
+      throw Error(ErrorCode::DuplicateField,
+                  other->second.name + " and " + name + " are two names of one field: give one",
+                  path_of(name));
+    }
+  }
+  if (!unknown.empty()) refuse_unknown(unknown);
+}
+
+void FieldReader::refuse_unknown(const std::vector<std::string>& unknown) const {
+  std::vector<std::string> strangers;
+  for (const std::string& name : unknown) {
+    if (!holds(names_.reserved, name)) strangers.push_back(path_of(shown(name)));
+  }
+  if (strangers.empty()) {
+    const std::string name = path_of(unknown.front());
+    throw Error(ErrorCode::NotSupported, name + " is not supported yet", name);
+  }
+  std::vector<std::string> fields;
+  for (const Field& field : names_.known) fields.push_back(field.names.front());
+  throw Error(ErrorCode::UnknownField,
+              joined(strangers) + (strangers.size() == 1 ? " is no field" : " are no fields") +
+                  " of this request; its fields are " + joined(fields),
+              strangers.front());
+}
+
+std::string FieldReader::path_of(const std::string& name) const {
+  return path_.empty() ? name : path_ + "." + name;
+}
+
+const Json* FieldReader::find(const std::string& field) const {
+  const auto found = values_.find(field);
+  return found == values_.end() ? nullptr : found->second.json;
+}
+
+bool FieldReader::is_null(const std::string& field) const {
+  const Json* value = find(field);
+  return value != nullptr && value->is_null();
+}
+
+std::string FieldReader::name(const std::string& field) const {
+  if (const auto found = values_.find(field); found != values_.end()) {
+    return path_of(found->second.name);
+  }
+  for (const Field& each : names_.known) {
+    if (each.id == field) return path_of(each.names.front());
+  }
+  throw Error(ErrorCode::InternalError, "the dialect has no field " + field + ": this is a bug");
+}
+
+Error FieldReader::invalid(const std::string& field, const std::string& must) const {
+  const Json* value = find(field);
+  return Error(ErrorCode::InvalidValue,
+               name(field) + " must be " + must + ", got " + (value ? shown(*value) : "nothing"),
+               name(field));
+}
+
+std::optional<std::string> FieldReader::text(const std::string& field) const {
+  const Json* value = find(field);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_string()) throw invalid(field, "a string");
+  return value->get<std::string>();
+}
+
+std::optional<std::string> FieldReader::prompt(const std::string& field, bool may_be_empty) const {
+  std::optional<std::string> text = this->text(field);
+  if (!text) return std::nullopt;
+  // The text itself is in no message: messages are logged, prompts never.
+  if (text->size() > kMaxPromptBytes || (text->empty() && !may_be_empty)) {
+    throw Error(ErrorCode::InvalidValue,
+                name(field) + " must hold " + (may_be_empty ? "at most" : "1 to") +
+                    " 4096 bytes of UTF-8, got " + std::to_string(text->size()),
+                name(field));
+  }
+  const std::size_t control = find_control_character(*text);
+  if (control != std::string::npos) {
+    throw Error(ErrorCode::InvalidValue,
+                name(field) +
+                    " must hold no control characters but tab and newline, got one at byte " +
+                    std::to_string(control + 1),
+                name(field));
+  }
+  return text;
+}
+
+std::optional<std::int64_t> FieldReader::integer(const std::string& field, std::int64_t low,
+                                                 std::int64_t high) const {
+  const Json* value = find(field);
+  if (value == nullptr) return std::nullopt;
+  const std::string must =
+      "an integer between " + std::to_string(low) + " and " + std::to_string(high);
+  if (!value->is_number_integer()) throw invalid(field, must);
+  if (value->is_number_unsigned() && value->get<std::uint64_t>() > INT64_MAX) {
+    throw invalid(field, must);
+  }
+  const auto integer = value->get<std::int64_t>();
+  if (integer < low || integer > high) throw invalid(field, must);
+  return integer;
+}
+
+std::optional<double> FieldReader::number(const std::string& field, double low, double high) const {
+  const Json* value = find(field);
+  if (value == nullptr) return std::nullopt;
+  const std::string must = "a number between " + number_text(low) + " and " + number_text(high);
+  if (!value->is_number()) throw invalid(field, must);
+  const auto number = value->get<double>();
+  if (!(number >= low && number <= high)) throw invalid(field, must);
+  return number;
+}
+
+std::optional<bool> FieldReader::boolean(const std::string& field) const {
+  const Json* value = find(field);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_boolean()) throw invalid(field, "true or false");
+  return value->get<bool>();
+}
+
+std::optional<std::string> FieldReader::choice(const std::string& field,
+                                               const std::vector<std::string>& choices) const {
+  const Json* value = find(field);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_string() || !holds(choices, value->get_ref<const std::string&>())) {
+    throw invalid(field, "one of " + joined(choices));
+  }
+  return value->get<std::string>();
+}
+
+std::optional<std::uint64_t> FieldReader::seed(const std::string& field) const {
+  const Json* value = find(field);
+  if (value == nullptr || value->is_null()) return std::nullopt;
+  // Not `*value == -1`: the library takes 2^64-1 for equal to -1.
+  const bool is_negative =
+      value->is_number_integer() && !value->is_number_unsigned() && value->get<std::int64_t>() < 0;
+  if (is_negative && value->get<std::int64_t>() == -1) return std::nullopt;
+  if (!value->is_number_integer() || is_negative) {
+    throw invalid(field,
+                  "an integer between 0 and 18446744073709551615, or -1 or null for a random one");
+  }
+  return value->get<std::uint64_t>();
+}
+
+}  // namespace ssd1b

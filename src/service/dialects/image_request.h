@@ -1,0 +1,40 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ssd1b/engine.h"
+#include "ssd1b/generation.h"
+
+namespace ssd1b {
+
+enum class ImageFormat { Png, Jpeg, Webp };
+
+const char* media_type_of(ImageFormat format);
+
+/// What is sent back: the one picture's bytes, or JSON.
+enum class ReplyKind { Bytes, JsonText };
+
+/// What the operator allows in one request.
+struct RequestRules {
+  std::int64_t max_pixels = 2359296;
+  int max_images = 8;
+  std::chrono::milliseconds request_timeout{7200000};
+  std::vector<std::string> model_names;  // the first is what replies show
+  bool takes_openai_names = false;       // clients with OpenAI's own model names built in work too
+};
+
+/// One HTTP request for pictures, whatever dialect it came in; fully resolved.
+struct ImageRequest {
+  std::vector<GenerationRequest> pictures;  // alike but for the seed: seed, seed + 1, ...
+  ReplyKind reply = ReplyKind::Bytes;
+  ImageFormat format = ImageFormat::Png;
+  int quality = 90;
+  bool embed_metadata = false;
+  std::chrono::milliseconds timeout{0};
+  std::vector<Warning> warnings;  // what is known before a picture is made
+};
+
+}  // namespace ssd1b

@@ -1,0 +1,79 @@
+#include "service/dialects/native.h"
+
+#include "service/dialects/accept.h"
+#include "service/dialects/picture_fields.h"
+
+namespace ssd1b {
+namespace {
+
+std::optional<ReplyKind> read_kind(const FieldReader& fields) {
+  const auto name = fields.choice("response_format", {"image", "b64_json"});
+  if (!name) return std::nullopt;
+  return *name == "image" ? ReplyKind::Bytes : ReplyKind::JsonText;
+}
+
+std::optional<ImageFormat> read_format(const FieldReader& fields) {
+  const auto name = fields.choice("output_format", {"png", "jpeg", "webp"});
+  if (!name) return std::nullopt;
+  return *name == "png" ? ImageFormat::Png
+                        : (*name == "jpeg" ? ImageFormat::Jpeg : ImageFormat::Webp);
+}
+
+}  // namespace
+
+const FieldNames& native_fields() {
+  static const FieldNames kFields = {
+      {{"prompt", {"prompt", "text"}},
+       {"negative_prompt", {"negative_prompt"}},
+       {"width", {"width"}},
+       {"height", {"height"}},
+       {"steps", {"steps", "num_inference_steps"}},
+       {"guidance_scale", {"guidance_scale", "cfg_scale"}},
+       {"seed", {"seed"}},
+       {"scheduler", {"scheduler", "sampler"}},
+       {"num_images", {"num_images", "n", "num_images_per_prompt"}},
+       {"response_format", {"response_format"}},
+       {"output_format", {"output_format"}},
+       {"quality", {"quality"}},
+       {"timeout_ms", {"timeout_ms"}},
+       {"original_width", {"original_width"}},
+       {"original_height", {"original_height"}},
+       {"target_width", {"target_width"}},
+       {"target_height", {"target_height"}},
+       {"crop_top", {"crop_top"}},
+       {"crop_left", {"crop_left"}},
+       {"clip_skip", {"clip_skip"}},
+       {"embed_metadata", {"embed_metadata"}}},
+      {"image", "mask", "strength", "loras", "prompt_2", "negative_prompt_2", "model"}};
+  return kFields;
+}
+
+ImageRequest parse_native(const Json& body, const std::string& accept, const ModelInfo& model,
+                          const RequestRules& rules) {
+  const FieldReader fields(body, native_fields());
+  ImageRequest request = read_pictures(fields, default_request(model), model, rules);
+
+  const auto kind = read_kind(fields);
+  const auto format = read_format(fields);
+  const auto quality = fields.integer("quality", 1, kMaxQuality);
+  request.embed_metadata = fields.boolean("embed_metadata").value_or(false);
+  request.timeout =
+      std::chrono::milliseconds(fields.integer("timeout_ms", 1, rules.request_timeout.count())
+                                    .value_or(rules.request_timeout.count()));
+
+  const ReplyChoice choice = choose_reply(AcceptHeader(accept), kind, format);
+  request.reply = choice.kind;
+  request.format = choice.format;
+  request.quality = static_cast<int>(quality.value_or(kDefaultQuality));
+  if (quality && request.format == ImageFormat::Png) {
+    throw fields.invalid("quality", "absent for png, which loses nothing");
+  }
+  if (request.pictures.size() > 1 && request.reply == ReplyKind::Bytes) {
+    throw fields.invalid("num_images",
+                         "1 where the reply is the image itself; for more ask for "
+                         "JSON with response_format b64_json");
+  }
+  return request;
+}
+
+}  // namespace ssd1b

@@ -1,0 +1,84 @@
+#include "service/dialects/json_text.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "ssd1b/error.h"
+
+namespace ssd1b {
+namespace {
+
+TEST(JsonText, NumbersWithoutFractionAreExactIntegersHoweverWritten) {
+  const struct {
+    const char* text;
+    std::uint64_t value;
+  } cases[] = {{"2", 2},
+               {"2.0", 2},
+               {"2e0", 2},
+               {"20E-1", 2},
+               {"0.2e+1", 2},
+               {"0.0", 0},
+               {"-0", 0},
+               {"-0.0", 0},
+               {"0e999999999999999999999", 0},
+               {"9007199254740993.0", 9007199254740993u},
+               {"18446744073709551615", 18446744073709551615u},
+               {"1844674407370955161.5e1", 18446744073709551615u}};
+
+  for (const auto& each : cases) {
+    const Json value = parse_json(each.text);
+
+    EXPECT_TRUE(value.is_number_integer()) << each.text;
+    EXPECT_EQ(value.get<std::uint64_t>(), each.value) << each.text;
+  }
+  EXPECT_EQ(parse_json("-3.0").get<std::int64_t>(), -3);
+  EXPECT_EQ(parse_json("-9223372036854775808.0").get<std::int64_t>(), INT64_MIN);
+}
+
+TEST(JsonText, OtherNumbersStayFractions) {
+  for (const char* text : {"2.5", "1e-5", "1e300", "18446744073709551616", "-9223372036854775809.0",
+                           "123456789012345678901234567890"}) {
+    EXPECT_TRUE(parse_json(text).is_number_float()) << text;
+  }
+}
+
+TEST(JsonText, DuplicateFieldNamesThePath) {
+  try {
+    parse_json(R"({"a": [{"b": 1, "c": {"d": 1, "d": 2}}]})");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::DuplicateField);
+    EXPECT_EQ(error.param(), "a.c.d");
+  }
+}
+
+TEST(JsonText, NamesEqualAfterUnescapingAreDuplicates) {
+  EXPECT_THROW(parse_json("{\"a\": 1, \"\\u0061\": 2}"), Error);
+}
+
+TEST(JsonText, NestsAtMost32Deep) {
+  const auto nested = [](std::size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
+
+  EXPECT_NO_THROW(parse_json(nested(32)));
+  EXPECT_THROW(parse_json(nested(33)), Error);
+  EXPECT_THROW(parse_json(nested(250000)), Error);
+}
+
+TEST(JsonText, PositionIsTheBytes) {
+  try {
+    parse_json("{\"a\": 1,}");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("byte 9"), std::string::npos) << error.what();
+  }
+}
+
+TEST(JsonText, WritingNeverThrows) {
+  EXPECT_EQ(json_text(Json{{"a", "\xFF"}}), "{\"a\":\"\xEF\xBF\xBD\"}");
+}
+
+}  // namespace
+}  // namespace ssd1b
