@@ -1,0 +1,57 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace ssd1b {
+
+/// What the UNet is to be called with next.
+struct SchedulerCall {
+  double timestep = 0.0;     // may be fractional (Karras sigmas and the like)
+  double input_scale = 1.0;  // the UNet is fed latents * input_scale
+};
+
+/// Draws standard normal noise of the latents' shape in `dtype`, on the latents' device, from the
+/// picture's own generator. Schedulers call it as often, in the order and in the dtype that
+/// diffusers draws in.
+using NoiseSource = std::function<at::Tensor(at::ScalarType dtype)>;
+
+/// Where a picture's sampling begins.
+struct SchedulerStart {
+  int steps = 0;        // of the whole schedule, as the request has it
+  int start_index = 0;  // steps left out at the start (img2img: steps - int(steps * strength))
+  at::Tensor noise;  // [1, C, h, w] standard normal, in the model's dtype; the scheduler scales it
+  at::Tensor image;  // [1, C, h, w] latents of a picture that noise is added to; undefined: none
+  NoiseSource noise_source;  // for schedulers that draw while sampling
+};
+
+/// One picture's way from noise to latents: says which UNet calls it wants and makes a step of each
+/// answer. Same results as diffusers' class of the same name. Used by one thread.
+class Scheduler {
+ public:
+  virtual ~Scheduler() = default;
+
+  /// The next UNet call; none: the latents are done.
+  virtual std::optional<SchedulerCall> next() const = 0;
+  /// Takes the (guided) answer to next(), [1, C, h, w] in the latents' dtype, and goes on. Throws
+  /// Error(InternalError) where no call was due.
+  virtual void feed(const at::Tensor& model_output) = 0;
+  /// [1, C, h, w] in the dtype of the noise it began with.
+  virtual const at::Tensor& latents() const = 0;
+  /// The picture as it stands: the last step's prediction of the clean latents where the scheduler
+  /// has one, else latents(). For previews.
+  virtual const at::Tensor& denoised() const = 0;
+  /// latents() as the UNet is to see it at next(): latents * input_scale, rounded as diffusers
+  /// does.
+  virtual at::Tensor model_input() const = 0;
+  /// UNet calls of the whole picture, those done included.
+  virtual int total_calls() const = 0;
+  /// The standard deviation that pure noise is scaled to.
+  virtual double init_noise_sigma() const = 0;
+};
+
+}  // namespace ssd1b

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "inference/schedulers/scheduler.h"
+#include "inference/weights/config_document.h"
+#include "ssd1b/engine.h"
+
+namespace ssd1b {
+
+/// The schedulers that one model folder can be sampled with. Immutable.
+class SchedulerChoice {
+ public:
+  /// From the folder's scheduler_config.json. Throws Error(BadModel) that names file and key where
+  /// the class is none of ours or the folder's own settings are ones that cannot be followed.
+  explicit SchedulerChoice(const ConfigDocument& scheduler_config);
+  ~SchedulerChoice();
+  SchedulerChoice(SchedulerChoice&&) noexcept;
+  SchedulerChoice& operator=(SchedulerChoice&&) noexcept;
+
+  /// Names, classes and limits; a scheduler that cannot follow the folder's settings (as diffusers'
+  /// class would refuse them) is left out.
+  const std::vector<SchedulerInfo>& list() const { return list_; }
+  /// The name of the folder's own scheduler.
+  const std::string& own_name() const { return own_name_; }
+  /// The name of a scheduler asked for by its name or by its diffusers class
+  /// (EulerDiscreteScheduler). Throws Error(InvalidValue, param "scheduler") for another.
+  std::string name_of(const std::string& asked) const;
+  /// `name` is one of list(). Throws Error(InvalidValue) for another name or steps out of range.
+  std::unique_ptr<Scheduler> make(const std::string& name, const SchedulerStart& start) const;
+
+ private:
+  struct Entry;
+
+  std::vector<Entry> entries_;  // as list_
+  std::vector<SchedulerInfo> list_;
+  std::string own_class_;
+  std::string own_name_;
+};
+
+}  // namespace ssd1b
