@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -27,6 +27,7 @@ struct TensorSource {
 /// wherever they come from. Nothing has been read but headers.
 struct ComponentWeights {
   std::string component;
+  std::filesystem::path path;  // the file, or the folder of its shards: for messages
   std::map<std::string, TensorSource> tensors;  // by diffusers' name
 
   /// Bytes in the files.

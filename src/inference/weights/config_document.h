@@ -66,11 +66,20 @@ class ConfigDocument {
   /// fail() unless `holds`.
   void require(bool holds, const std::string& key, const std::string& must) const;
 
+  /// Throws Error(BadModel) about the key itself: "FILE: the key KEY must be MUST".
+  [[noreturn]] void fail_key(const std::string& key, const std::string& must) const;
+
   /// A copy with some keys set, as texts of JSON: what a single file's shapes say about a config.
   ConfigDocument with(const std::vector<std::pair<std::string, std::string>>& changes) const;
 
  private:
   struct Json;
+
+  template <typename Value, typename Predicate>
+  std::optional<Value> optional_value(const std::string& key, const char* must,
+                                      Predicate holds) const;
+  template <typename Value>
+  Value required(const std::string& key, const char* must, std::optional<Value> value) const;
 
   std::filesystem::path file_;
   std::string prefix_;  // of the keys in messages, for an object inside another

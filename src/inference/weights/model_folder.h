@@ -40,7 +40,9 @@ class ModelFolder {
   bool force_zeros_for_empty_prompt() const;
 
  private:
-  friend class SingleFile;
+  static ModelFolder open_folder(const std::filesystem::path& path, const std::string& variant);
+  static ModelFolder open_single_file(const std::filesystem::path& path,
+                                      const std::filesystem::path& shipped_models);
   explicit ModelFolder(ConfigDocument index) : index_(std::move(index)) {}
 
   std::filesystem::path path_;

@@ -10,6 +10,8 @@
 
 namespace ssd1b {
 
+class RegularFile;
+
 /// Element types that a safetensors header may name.
 enum class Dtype {
   F4,
@@ -59,31 +61,27 @@ class SafetensorsFile {
   /// and got.
   static SafetensorsFile open(const std::filesystem::path& path);
 
-  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& path() const;
   /// In the order of their data.
   const std::vector<TensorInfo>& tensors() const { return *tensors_; }
   /// nullptr where the file has no tensor of that name.
   const TensorInfo* find(const std::string& name) const;
   const std::map<std::string, std::string>& metadata() const { return *metadata_; }
-  std::uint64_t size_bytes() const { return size_bytes_; }
+  std::uint64_t size_bytes() const;
 
   /// Reads `bytes` bytes from `offset` (from the start of the file). Never a short read: throws
   /// Error(BadModel) where the file ends early (it was cut after it was opened) or the disk fails.
   void read(std::uint64_t offset, void* to, std::size_t bytes) const;
 
  private:
-  class Descriptor;
-
-  std::filesystem::path path_;
-  std::shared_ptr<const Descriptor> descriptor_;
-  std::uint64_t size_bytes_ = 0;
+  std::shared_ptr<const RegularFile> file_;
   std::shared_ptr<const std::vector<TensorInfo>> tensors_;
   std::shared_ptr<const std::map<std::string, std::size_t>> by_name_;
   std::shared_ptr<const std::map<std::string, std::string>> metadata_;
 };
 
 /// A name from a file, fit for a message: control characters escaped, long ones cut.
-std::string quoted(const std::string& name);
+std::string shown(const std::string& name);
 
 /// A shape as messages show it: [2, 3].
 std::string text_of(const std::vector<std::int64_t>& shape);

@@ -1,0 +1,107 @@
+#include "inference/weights/component_weights.h"
+
+#include <array>
+#include <utility>
+
+#include "ssd1b/error.h"
+
+namespace ssd1b {
+namespace {
+
+bool starts_with(const std::string& text, const std::string& start) {
+  return text.compare(0, start.size(), start) == 0;
+}
+
+bool ends_with(const std::string& text, const std::string& end) {
+  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
+}
+
+/// VAE files saved before diffusers 0.18 name the attention's matrices otherwise.
+constexpr std::array<std::pair<const char*, const char*>, 4> kOldAttentionNames = {{
+    {".query.", ".to_q."},
+    {".key.", ".to_k."},
+    {".value.", ".to_v."},
+    {".proj_attn.", ".to_out.0."},
+}};
+
+std::string vae_name(const std::string& name) {
+  if (name.find(".attentions.") == std::string::npos) return name;
+  for (const auto& [old_name, today] : kOldAttentionNames) {
+    const std::size_t at = name.find(old_name);
+    if (at != std::string::npos) {
+      return name.substr(0, at) + today + name.substr(at + std::string(old_name).size());
+    }
+  }
+  return name;
+}
+
+std::string text_encoder_name(const std::string& name) {
+  // transformers 5.6 and newer may save a CLIPTextModel without it.
+  constexpr std::array<const char*, 3> kInner = {"embeddings.", "encoder.", "final_layer_norm."};
+  for (const char* start : kInner) {
+    if (starts_with(name, start)) return "text_model." + name;
+  }
+  return name;
+}
+
+std::string todays_name(const std::string& component, const std::string& name) {
+  if (component == "vae") return vae_name(name);
+  if (starts_with(component, "text_encoder")) return text_encoder_name(name);
+  return name;
+}
+
+/// Attention saved as 1x1 convolutions, [C, C, 1, 1], is the matrix [C, C].
+void squeeze_attention(const std::string& name, TensorSource& source) {
+  const bool is_matrix = name.find(".attentions.") != std::string::npos &&
+                         (name.find(".to_") != std::string::npos) && ends_with(name, ".weight");
+  if (is_matrix && source.shape.size() == 4 && source.shape[2] == 1 && source.shape[3] == 1) {
+    source.shape.resize(2);
+  }
+}
+
+}  // namespace
+
+std::uint64_t ComponentWeights::size_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const auto& entry : tensors) bytes += entry.second.bytes;
+  return bytes;
+}
+
+bool is_known_leftover(const std::string& name) {
+  constexpr std::array<const char*, 5> kStarts = {
+      "model_ema.", "sqrt_", "log_", "posterior_", "first_stage_model.loss.",
+  };
+  for (const char* start : kStarts) {
+    if (starts_with(name, start)) return true;
+  }
+  return ends_with(name, "position_ids") || name == "logit_scale" || name == "denoiser.sigmas" ||
+         name == "alphas_cumprod" || name == "betas";
+}
+
+ComponentWeights collect_weights(const std::string& component,
+                                 const std::vector<SafetensorsFile>& files) {
+  ComponentWeights weights;
+  weights.component = component;
+  if (!files.empty()) {
+    weights.path = files.size() == 1 ? files.front().path() : files.front().path().parent_path();
+  }
+  for (const SafetensorsFile& file : files) {
+    for (const TensorInfo& tensor : file.tensors()) {
+      if (is_known_leftover(tensor.name)) continue;
+      const std::string name = todays_name(component, tensor.name);
+      TensorSource source{file,          tensor.name,  tensor.dtype, tensor.shape,
+                          tensor.offset, tensor.bytes, false};
+      if (component == "vae") squeeze_attention(name, source);
+      const auto [at, is_new] = weights.tensors.emplace(name, source);
+      if (!is_new) {
+        throw Error(ErrorCode::BadModel, file.path().string() + ": tensor " + shown(tensor.name) +
+                                             ": a parameter must come once, got it as " +
+                                             shown(at->second.file_name) + " in " +
+                                             at->second.file.path().string() + " too");
+      }
+    }
+  }
+  return weights;
+}
+
+}  // namespace ssd1b

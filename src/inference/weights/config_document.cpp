@@ -1,0 +1,275 @@
+#include "inference/weights/config_document.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "inference/weights/regular_file.h"
+#include "inference/weights/safetensors_file.h"
+#include "ssd1b/error.h"
+
+namespace ssd1b {
+
+struct ConfigDocument::Json {
+  nlohmann::json value;
+};
+
+namespace {
+
+using nlohmann::json;
+
+constexpr int kMaxDepth = 32;
+constexpr std::size_t kMaxValueInMessage = 120;
+
+/// Refuses what the parser lets through: nests too deep and names given twice.
+class StrictCallback {
+ public:
+  explicit StrictCallback(const std::filesystem::path& file) : file_(file.string()) {}
+
+  bool operator()(int depth, json::parse_event_t event, json& parsed) {
+    if (depth > kMaxDepth) {
+      throw Error(ErrorCode::BadModel,
+                  file_ + ": must nest at most " + std::to_string(kMaxDepth) + " deep, got more");
+    }
+    if (event == json::parse_event_t::object_start) keys_.emplace_back();
+    if (event == json::parse_event_t::object_end) keys_.pop_back();
+    if (event == json::parse_event_t::key) {
+      const auto name = parsed.get<std::string>();
+      if (!keys_.back().insert(name).second) {
+        throw Error(ErrorCode::BadModel,
+                    file_ + ": the key " + shown(name) + " must come once, got it twice");
+      }
+    }
+    return true;
+  }
+
+ private:
+  std::string file_;
+  std::vector<std::set<std::string>> keys_;
+};
+
+bool is_integer(const json& value) {
+  return value.is_number_integer() &&
+         (!value.is_number_unsigned() || value.get<std::uint64_t>() <= std::uint64_t{INT64_MAX});
+}
+
+bool is_finite_number(const json& value) {
+  return value.is_number() && std::isfinite(value.get<double>());
+}
+
+template <typename Predicate>
+bool is_list_of(const json& value, Predicate holds) {
+  return value.is_array() && std::all_of(value.begin(), value.end(), holds);
+}
+
+bool is_text(const json& value) { return value.is_string(); }
+
+bool is_nested_integers(const json& value) {
+  return is_integer(value) || is_list_of(value, is_nested_integers);
+}
+
+NestedIntegers nested_of(const json& value) {
+  NestedIntegers result;
+  if (!value.is_array()) {
+    result.value = value.get<std::int64_t>();
+    return result;
+  }
+  for (const json& item : value) result.items.push_back(nested_of(item));
+  return result;
+}
+
+}  // namespace
+
+ConfigDocument ConfigDocument::read(const std::filesystem::path& file, std::size_t max_bytes) {
+  return parse(RegularFile(file).read_text(max_bytes), file);
+}
+
+ConfigDocument ConfigDocument::parse(const std::string& text, const std::filesystem::path& file) {
+  if (text.find('\0') != std::string::npos) {
+    throw Error(ErrorCode::BadModel, file.string() + ": must be JSON, got a zero byte");
+  }
+  ConfigDocument document;
+  document.file_ = file;
+  auto parsed = std::make_shared<Json>();
+  try {
+    parsed->value = json::parse(text, StrictCallback(file));
+  } catch (const json::parse_error& error) {
+    throw Error(ErrorCode::BadModel, file.string() +
+                                         ": must be valid JSON in UTF-8, got none: the fault is "
+                                         "at byte " +
+                                         std::to_string(error.byte));
+  } catch (const json::exception&) {
+    throw Error(ErrorCode::BadModel,
+                file.string() + ": must be valid JSON, got a number too large");
+  }
+  if (!parsed->value.is_object()) {
+    throw Error(ErrorCode::BadModel,
+                file.string() + ": must be a JSON object, got " + parsed->value.type_name());
+  }
+  document.json_ = std::move(parsed);
+  return document;
+}
+
+bool ConfigDocument::has(const std::string& key) const {
+  const auto found = json_->value.find(key);
+  return found != json_->value.end() && !found->is_null();
+}
+
+std::vector<std::string> ConfigDocument::keys() const {
+  std::vector<std::string> names;
+  for (const auto& item : json_->value.items()) names.push_back(item.key());
+  return names;
+}
+
+void ConfigDocument::fail(const std::string& key, const std::string& must) const {
+  std::string got = "nothing";
+  const auto found = json_->value.find(key);
+  if (found != json_->value.end()) {
+    got = found->dump(-1, ' ', /*ensure_ascii=*/true);
+    if (got.size() > kMaxValueInMessage) got = got.substr(0, kMaxValueInMessage) + "...";
+  }
+  throw Error(ErrorCode::BadModel,
+              file_.string() + ": " + prefix_ + key + " must be " + must + ", got " + got);
+}
+
+void ConfigDocument::fail_key(const std::string& key, const std::string& must) const {
+  throw Error(ErrorCode::BadModel,
+              file_.string() + ": a key must be " + must + ", got " + shown(prefix_ + key));
+}
+
+void ConfigDocument::require(bool holds, const std::string& key, const std::string& must) const {
+  if (!holds) fail(key, must);
+}
+
+/// The value of a key that `holds` accepts; absent and null: nullopt.
+template <typename Value, typename Predicate>
+std::optional<Value> ConfigDocument::optional_value(const std::string& key, const char* must,
+                                                    Predicate holds) const {
+  if (!has(key)) return std::nullopt;
+  const json& value = json_->value.at(key);
+  require(holds(value), key, must);
+  return value.get<Value>();
+}
+
+/// The value of a key that must be there.
+template <typename Value>
+Value ConfigDocument::required(const std::string& key, const char* must,
+                               std::optional<Value> value) const {
+  if (!value) fail(key, must);
+  return *std::move(value);
+}
+
+namespace {
+constexpr const char* kInteger = "an integer";
+constexpr const char* kNumber = "a number";
+constexpr const char* kText = "a string";
+constexpr const char* kBoolean = "true or false";
+constexpr const char* kIntegers = "a list of integers";
+constexpr const char* kNumbers = "a list of numbers";
+constexpr const char* kTexts = "a list of strings";
+constexpr const char* kNested = "an integer or a list of integers and lists";
+}  // namespace
+
+std::optional<std::int64_t> ConfigDocument::optional_integer(const std::string& key) const {
+  return optional_value<std::int64_t>(key, kInteger, is_integer);
+}
+
+std::optional<double> ConfigDocument::optional_number(const std::string& key) const {
+  return optional_value<double>(key, kNumber, is_finite_number);
+}
+
+std::optional<std::string> ConfigDocument::optional_text(const std::string& key) const {
+  return optional_value<std::string>(key, kText, is_text);
+}
+
+std::optional<bool> ConfigDocument::optional_boolean(const std::string& key) const {
+  return optional_value<bool>(key, kBoolean, [](const json& value) { return value.is_boolean(); });
+}
+
+std::optional<std::vector<std::int64_t>> ConfigDocument::optional_integers(
+    const std::string& key) const {
+  return optional_value<std::vector<std::int64_t>>(
+      key, kIntegers, [](const json& value) { return is_list_of(value, is_integer); });
+}
+
+std::optional<std::vector<double>> ConfigDocument::optional_numbers(const std::string& key) const {
+  return optional_value<std::vector<double>>(
+      key, kNumbers, [](const json& value) { return is_list_of(value, is_finite_number); });
+}
+
+std::optional<std::vector<std::string>> ConfigDocument::optional_texts(
+    const std::string& key) const {
+  return optional_value<std::vector<std::string>>(
+      key, kTexts, [](const json& value) { return is_list_of(value, is_text); });
+}
+
+std::optional<NestedIntegers> ConfigDocument::optional_integers_or_nested(
+    const std::string& key) const {
+  if (!has(key)) return std::nullopt;
+  const json& value = json_->value.at(key);
+  require(is_nested_integers(value), key, kNested);
+  return nested_of(value);
+}
+
+std::int64_t ConfigDocument::integer(const std::string& key) const {
+  return required(key, kInteger, optional_integer(key));
+}
+
+double ConfigDocument::number(const std::string& key) const {
+  return required(key, kNumber, optional_number(key));
+}
+
+std::string ConfigDocument::text(const std::string& key) const {
+  return required(key, kText, optional_text(key));
+}
+
+bool ConfigDocument::boolean(const std::string& key) const {
+  return required(key, kBoolean, optional_boolean(key));
+}
+
+std::vector<std::int64_t> ConfigDocument::integers(const std::string& key) const {
+  return required(key, kIntegers, optional_integers(key));
+}
+
+std::vector<double> ConfigDocument::numbers(const std::string& key) const {
+  return required(key, kNumbers, optional_numbers(key));
+}
+
+std::vector<std::string> ConfigDocument::texts(const std::string& key) const {
+  return required(key, kTexts, optional_texts(key));
+}
+
+NestedIntegers ConfigDocument::integers_or_nested(const std::string& key) const {
+  return required(key, kNested, optional_integers_or_nested(key));
+}
+
+std::vector<std::int64_t> ConfigDocument::integers_or_one(const std::string& key,
+                                                          std::size_t count) const {
+  const std::string must = "an integer or a list of " + std::to_string(count) + " integers";
+  require(has(key), key, must);
+  const json& value = json_->value.at(key);
+  if (is_integer(value)) return std::vector<std::int64_t>(count, value.get<std::int64_t>());
+  require(is_list_of(value, is_integer) && value.size() == count, key, must);
+  return value.get<std::vector<std::int64_t>>();
+}
+
+ConfigDocument ConfigDocument::object(const std::string& key) const {
+  require(has(key) && json_->value.at(key).is_object(), key, "an object");
+  ConfigDocument inner;
+  inner.file_ = file_;
+  inner.prefix_ = prefix_ + key + ".";
+  inner.json_ = std::make_shared<const Json>(Json{json_->value.at(key)});
+  return inner;
+}
+
+ConfigDocument ConfigDocument::with(
+    const std::vector<std::pair<std::string, std::string>>& changes) const {
+  ConfigDocument changed = *this;
+  auto copy = std::make_shared<Json>(*json_);
+  for (const auto& [key, text] : changes) copy->value[key] = json::parse(text);
+  changed.json_ = std::move(copy);
+  return changed;
+}
+
+}  // namespace ssd1b

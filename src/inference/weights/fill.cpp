@@ -1,0 +1,204 @@
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <limits>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+
+#include "inference/weights/bind.h"
+#include "inference/weights/convert.h"
+#include "ssd1b/error.h"
+
+namespace ssd1b {
+namespace {
+
+constexpr std::uint64_t kPieceBytes = std::uint64_t{4} << 20;
+constexpr int kMaxThreads = 8;
+// Blocks that are read before they are handed over: bounds what is held twice where values are
+// replaced or go to another device.
+constexpr std::int64_t kGroupBytes = std::int64_t{256} << 20;
+
+/// One allocation: a parameter, or a stack and its parts.
+struct Block {
+  Parameter* owner = nullptr;
+  std::vector<const Binding*> parts;
+  at::Tensor host;
+};
+
+/// A run of elements of one tensor, read by one thread at once.
+struct Piece {
+  const TensorSource* source = nullptr;
+  std::uint64_t first = 0;  // element of the source
+  std::size_t count = 0;
+  std::uint8_t* destination = nullptr;
+};
+
+std::vector<Block> blocks_of(const BindingPlan& plan) {
+  std::vector<Block> blocks;
+  std::unordered_map<Parameter*, std::size_t> index_of;
+  for (const Binding& binding : plan.bindings) {
+    Parameter* owner = binding.whole != nullptr ? binding.whole : binding.parameter;
+    const auto [at, is_new] = index_of.emplace(owner, blocks.size());
+    if (is_new) blocks.push_back({owner, {}, {}});
+    blocks[at->second].parts.push_back(&binding);
+  }
+  return blocks;
+}
+
+at::Tensor rows_of(const at::Tensor& whole, const Binding& binding) {
+  if (binding.whole == nullptr) return whole;
+  return whole.narrow(0, binding.first_row, binding.parameter->shape.at(0));
+}
+
+/// Reads pieces on several threads, each with a buffer of one piece; nothing outlives run().
+class PieceReader {
+ public:
+  PieceReader(const std::vector<Piece>& pieces, const LoadOptions& options)
+      : pieces_(pieces), options_(options) {}
+
+  /// The calling thread works too, and ticks between its pieces. Throws what the first piece at
+  /// fault, in the order of the files, threw among those that were read.
+  void run() {
+    const int wanted =
+        options_.threads > 0 ? options_.threads : std::min(at::get_num_threads(), kMaxThreads);
+    const std::size_t extra = std::min<std::size_t>(wanted, pieces_.size()) - 1;
+    std::vector<std::thread> threads;
+    try {
+      while (threads.size() < extra) threads.emplace_back([this] { work(nullptr); });
+    } catch (const std::system_error&) {
+      // The system gives no more threads: those that there are do it.
+    }
+    work(options_.tick);
+    for (std::thread& thread : threads) thread.join();
+    if (fault_) std::rethrow_exception(fault_);
+  }
+
+ private:
+  void work(const std::function<void()>& tick) {
+    std::vector<std::uint64_t> buffer;
+    for (std::size_t i = next_++; i < pieces_.size() && !stop_; i = next_++) {
+      try {
+        read(pieces_[i], buffer);
+        if (tick) tick();
+      } catch (...) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        if (i < fault_piece_) {
+          fault_piece_ = i;
+          fault_ = std::current_exception();
+        }
+        stop_ = true;
+      }
+    }
+  }
+
+  void read(const Piece& piece, std::vector<std::uint64_t>& buffer) const {
+    const TensorSource& source = *piece.source;
+    const std::size_t width = static_cast<std::size_t>(bits_of(source.dtype)) / 8;
+    const std::uint64_t offset = source.offset + piece.first * width;
+    if (torch_type_of(source.dtype) == options_.dtype) {
+      source.file.read(offset, piece.destination, piece.count * width);
+      const auto bad = find_non_finite(source.dtype, piece.destination, piece.count);
+      if (bad) fail(piece, *bad, piece.destination);
+      return;
+    }
+    buffer.resize(kPieceBytes / sizeof(std::uint64_t));
+    source.file.read(offset, buffer.data(), piece.count * width);
+    const auto bad = convert_elements(source.dtype, buffer.data(), options_.dtype,
+                                      piece.destination, piece.count);
+    if (bad) fail(piece, *bad, buffer.data());
+  }
+
+  [[noreturn]] void fail(const Piece& piece, std::size_t index, const void* elements) const {
+    const TensorSource& source = *piece.source;
+    throw Error(ErrorCode::BadModel,
+                source.file.path().string() + ": tensor " + shown(source.file_name) +
+                    " must hold numbers that are finite in " + at::toString(options_.dtype) +
+                    ", got " + std::to_string(element_value(source.dtype, elements, index)) +
+                    " at index " + std::to_string(piece.first + index));
+  }
+
+  const std::vector<Piece>& pieces_;
+  const LoadOptions& options_;
+  std::atomic<std::size_t> next_{0};
+  std::atomic<bool> stop_{false};
+  std::mutex mutex_;
+  std::size_t fault_piece_ = std::numeric_limits<std::size_t>::max();
+  std::exception_ptr fault_;
+};
+
+void add_pieces(const TensorSource& source, const at::Tensor& tensor, std::vector<Piece>& pieces) {
+  const std::uint64_t count = static_cast<std::uint64_t>(tensor.numel());
+  const std::uint64_t width = static_cast<std::uint64_t>(bits_of(source.dtype)) / 8;
+  const std::uint64_t step = kPieceBytes / width;
+  auto* destination = static_cast<std::uint8_t*>(tensor.data_ptr());
+  for (std::uint64_t first = 0; first < count; first += step) {
+    pieces.push_back({&source, first, static_cast<std::size_t>(std::min(step, count - first)),
+                      destination + first * tensor.element_size()});
+  }
+}
+
+/// Allocates the blocks, fills them and hands them to their parameters.
+void fill_group(std::vector<Block>& blocks, const LoadOptions& options) {
+  std::vector<Piece> pieces;
+  std::vector<std::pair<at::Tensor, at::Tensor>> transposed;  // where it goes, what was read
+  for (Block& block : blocks) {
+    block.host = at::empty(block.owner->shape, at::TensorOptions().dtype(options.dtype));
+    for (const Binding* binding : block.parts) {
+      at::Tensor target = rows_of(block.host, *binding);
+      if (binding->source.transposed) {
+        const at::Tensor as_read = at::empty({target.size(1), target.size(0)}, target.options());
+        transposed.emplace_back(target, as_read);
+        target = as_read;
+      }
+      add_pieces(binding->source, target, pieces);
+    }
+  }
+  if (!pieces.empty()) PieceReader(pieces, options).run();
+  for (const auto& [target, as_read] : transposed) target.copy_(as_read.t());
+  for (Block& block : blocks) {
+    block.owner->value = block.host.to(options.device);
+    block.host.reset();
+    for (const Binding* binding : block.parts) {
+      binding->parameter->value = rows_of(block.owner->value, *binding);
+    }
+    if (options.tick) options.tick();
+  }
+}
+
+std::int64_t bytes_of(const Block& block, at::ScalarType dtype) {
+  std::int64_t bytes = static_cast<std::int64_t>(at::elementSize(dtype));
+  for (const std::int64_t size : block.owner->shape) bytes *= size;
+  return bytes;
+}
+
+}  // namespace
+
+void fill_parameters(const BindingPlan& plan, const LoadOptions& options) {
+  std::vector<Block> group;
+  std::int64_t group_bytes = 0;
+  const auto flush = [&] {
+    fill_group(group, options);
+    group.clear();
+    group_bytes = 0;
+  };
+  try {
+    for (Block& block : blocks_of(plan)) {
+      group_bytes += bytes_of(block, options.dtype);
+      group.push_back(std::move(block));
+      if (group_bytes >= kGroupBytes) flush();
+    }
+    flush();
+  } catch (const c10::OutOfMemoryError&) {
+    throw Error(ErrorCode::OutOfMemory,
+                "the device has no memory left for the weights of " + plan.component);
+  } catch (const c10::Error& error) {
+    throw Error(ErrorCode::InternalError, "filling the weights of " + plan.component +
+                                              " failed: " + error.what_without_backtrace());
+  }
+}
+
+}  // namespace ssd1b
