@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ssd1b {
+
+/// Reads one flat JSON object: values are scalars or lists of scalars. Every field must be there,
+/// of its type, once, and none may be left over; anything else is Error(MalformedRequest).
+class FieldReader {
+ public:
+  explicit FieldReader(const std::string& json);
+
+  std::string text(const char* name);
+  std::optional<std::string> optional_text(const char* name);  // null: none
+  int small_integer(const char* name, int low = 0, int high = 1 << 24);
+  std::uint64_t unsigned_integer(const char* name);
+  double number(const char* name);
+  bool boolean(const char* name);
+  std::vector<std::string> texts(const char* name);
+  std::vector<int> small_integers(const char* name, int low, int high);
+
+  /// Call it last: no field may be left.
+  void expect_end() const;
+
+ private:
+  nlohmann::json take(const char* name);
+
+  nlohmann::json object_;
+};
+
+/// The object's text. Throws Error(InternalError) where a text is not UTF-8.
+std::string to_text(const nlohmann::json& object);
+
+/// The same, bytes that are not UTF-8 replaced: for messages of faults, which come from anywhere.
+std::string to_text_replacing(const nlohmann::json& object);
+
+}  // namespace ssd1b

@@ -1,0 +1,256 @@
+#include <utility>
+
+#include "wire/fields.h"
+#include "wire/messages.h"
+
+namespace ssd1b {
+namespace {
+
+using nlohmann::json;
+
+constexpr int kMaxSidePx = 1 << 14;
+
+[[noreturn]] void refuse(const std::string& what) {
+  throw Error(ErrorCode::MalformedRequest, "the worker's message is garbled: " + what);
+}
+
+json to_json(const ModelInfo& model) {
+  json names = json::array(), classes = json::array(), max_steps = json::array();
+  for (const SchedulerInfo& each : model.schedulers) {
+    names.push_back(each.name);
+    classes.push_back(each.class_name);
+    max_steps.push_back(each.max_steps);
+  }
+  return json{
+      {"type", model.type},
+      {"device", model.device},
+      {"dtype", model.dtype},
+      {"vae_dtype", model.vae_dtype},
+      {"vae_scale_factor", model.vae_scale_factor},
+      {"latent_channels", model.latent_channels},
+      {"prompt_token_limit", model.prompt_token_limit},
+      {"max_clip_skip", model.max_clip_skip},
+      {"guidance_embedded", model.guidance_embedded},
+      {"max_pictures", model.max_pictures},
+      {"steps", model.steps},
+      {"guidance_scale", model.guidance_scale},
+      {"width", model.width_px},
+      {"height", model.height_px},
+      {"scheduler", model.scheduler},
+      {"negative_prompt", model.negative_prompt ? json(*model.negative_prompt) : json(nullptr)},
+      {"scheduler_names", names},
+      {"scheduler_classes", classes},
+      {"scheduler_max_steps", max_steps},
+      {"libtorch_version", model.libtorch_version},
+      {"cuda_version", model.cuda_version}};
+}
+
+std::vector<SchedulerInfo> schedulers_from(FieldReader& fields) {
+  std::vector<std::string> names = fields.texts("scheduler_names");
+  std::vector<std::string> classes = fields.texts("scheduler_classes");
+  const std::vector<int> max_steps = fields.small_integers("scheduler_max_steps", 1, 1 << 20);
+  if (names.size() != classes.size() || names.size() != max_steps.size()) {
+    refuse("the lists of schedulers differ in length");
+  }
+  std::vector<SchedulerInfo> schedulers;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    schedulers.push_back({std::move(names[i]), std::move(classes[i]), max_steps[i]});
+  }
+  return schedulers;
+}
+
+ModelInfo model_from(const std::string& text) {
+  FieldReader fields(text);
+  ModelInfo model;
+  model.type = fields.text("type");
+  model.device = fields.text("device");
+  model.dtype = fields.text("dtype");
+  model.vae_dtype = fields.text("vae_dtype");
+  model.vae_scale_factor = fields.small_integer("vae_scale_factor", 1, 1024);
+  model.latent_channels = fields.small_integer("latent_channels", 1, 1024);
+  model.prompt_token_limit = fields.small_integer("prompt_token_limit", 1);
+  model.max_clip_skip = fields.small_integer("max_clip_skip");
+  model.guidance_embedded = fields.boolean("guidance_embedded");
+  model.max_pictures = fields.small_integer("max_pictures", 1, 1024);
+  model.steps = fields.small_integer("steps", 1);
+  model.guidance_scale = fields.number("guidance_scale");
+  model.width_px = fields.small_integer("width", 1, kMaxSidePx);
+  model.height_px = fields.small_integer("height", 1, kMaxSidePx);
+  model.scheduler = fields.text("scheduler");
+  model.negative_prompt = fields.optional_text("negative_prompt");
+  model.schedulers = schedulers_from(fields);
+  model.libtorch_version = fields.text("libtorch_version");
+  model.cuda_version = fields.text("cuda_version");
+  fields.expect_end();
+  return model;
+}
+
+json to_json(const GeneratedImage& result) {
+  json codes = json::array(), messages = json::array();
+  for (const Warning& each : result.warnings) {
+    codes.push_back(each.code);
+    messages.push_back(each.message);
+  }
+  return json{{"width", result.image.width_px},
+              {"height", result.image.height_px},
+              {"seed", result.seed},
+              {"prompt_tokens", result.prompt_tokens},
+              {"prompt_token_limit", result.prompt_token_limit},
+              {"warning_codes", codes},
+              {"warning_messages", messages},
+              {"text_encoder_ms", result.timings.text_encoder_ms},
+              {"denoise_ms", result.timings.denoise_ms},
+              {"vae_ms", result.timings.vae_ms}};
+}
+
+Image image_from(FieldReader& fields, std::vector<std::uint8_t> bytes) {
+  Image image;
+  image.width_px = fields.small_integer("width", 1, kMaxSidePx);
+  image.height_px = fields.small_integer("height", 1, kMaxSidePx);
+  const std::size_t want = std::size_t{3} * image.width_px * image.height_px;
+  if (bytes.size() != want) {
+    refuse("a picture of this size has " + std::to_string(want) + " bytes, got " +
+           std::to_string(bytes.size()));
+  }
+  image.rgb = std::move(bytes);
+  return image;
+}
+
+GeneratedImage result_from(Frame frame) {
+  FieldReader fields(frame.json);
+  GeneratedImage result;
+  result.image = image_from(fields, std::move(frame.bytes));
+  result.seed = fields.unsigned_integer("seed");
+  result.prompt_tokens = fields.small_integer("prompt_tokens");
+  result.prompt_token_limit = fields.small_integer("prompt_token_limit");
+  std::vector<std::string> codes = fields.texts("warning_codes");
+  std::vector<std::string> messages = fields.texts("warning_messages");
+  if (codes.size() != messages.size()) refuse("the lists of warnings differ in length");
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    result.warnings.push_back({std::move(codes[i]), std::move(messages[i])});
+  }
+  result.timings.text_encoder_ms = fields.number("text_encoder_ms");
+  result.timings.denoise_ms = fields.number("denoise_ms");
+  result.timings.vae_ms = fields.number("vae_ms");
+  fields.expect_end();
+  return result;
+}
+
+ProgressMessage progress_from(const Frame& frame) {
+  FieldReader fields(frame.json);
+  ProgressMessage message;
+  message.id = frame.picture;
+  message.progress.step = fields.small_integer("step");
+  message.progress.steps = fields.small_integer("steps");
+  message.unit_ms = fields.number("unit_ms");
+  message.unit_pictures = fields.small_integer("unit_pictures", 1, 1024);
+  message.leads_unit = fields.boolean("leads_unit");
+  fields.expect_end();
+  return message;
+}
+
+PreviewMessage preview_from(Frame frame) {
+  FieldReader fields(frame.json);
+  PreviewMessage message;
+  message.id = frame.picture;
+  message.preview.image = image_from(fields, std::move(frame.bytes));
+  message.preview.step = fields.small_integer("step");
+  message.preview.steps = fields.small_integer("steps");
+  fields.expect_end();
+  return message;
+}
+
+/// The code and the message of a FailedMessage or a FatalMessage.
+std::pair<ErrorCode, std::string> fault_from(const Frame& frame) {
+  FieldReader fields(frame.json);
+  const std::string name = fields.text("code");
+  std::string message = fields.text("message");
+  fields.expect_end();
+  try {
+    return {error_code_of(name), std::move(message)};
+  } catch (const Error&) {
+    refuse("no error has the name " + name);
+  }
+}
+
+std::string fault_text(ErrorCode code, const std::string& message) {
+  return to_text_replacing(json{{"code", name_of(code)}, {"message", message}});
+}
+
+struct Encoder {
+  Frame operator()(ReadyMessage& message) const {
+    return {FrameType::Ready, 0, to_text(to_json(message.model)), {}};
+  }
+  Frame operator()(TickMessage&) const { return {FrameType::Tick, 0, "{}", {}}; }
+  Frame operator()(ProgressMessage& message) const {
+    return {FrameType::Progress,
+            message.id,
+            to_text(json{{"step", message.progress.step},
+                         {"steps", message.progress.steps},
+                         {"unit_ms", message.unit_ms},
+                         {"unit_pictures", message.unit_pictures},
+                         {"leads_unit", message.leads_unit}}),
+            {}};
+  }
+  Frame operator()(PreviewMessage& message) const {
+    Image& image = message.preview.image;
+    return {FrameType::Preview, message.id,
+            to_text(json{{"width", image.width_px},
+                         {"height", image.height_px},
+                         {"step", message.preview.step},
+                         {"steps", message.preview.steps}}),
+            std::move(image.rgb)};
+  }
+  Frame operator()(FinishedMessage& message) const {
+    std::string text = to_text_replacing(to_json(message.result));
+    return {FrameType::Finished, message.id, std::move(text), std::move(message.result.image.rgb)};
+  }
+  Frame operator()(FailedMessage& message) const {
+    return {FrameType::Failed, message.id, fault_text(message.code, message.message), {}};
+  }
+  Frame operator()(FatalMessage& message) const {
+    return {FrameType::Fatal, 0, fault_text(message.code, message.message), {}};
+  }
+};
+
+bool may_carry_bytes(FrameType type) {
+  return type == FrameType::Preview || type == FrameType::Finished;
+}
+
+}  // namespace
+
+Frame encode(WorkerMessage message) { return std::visit(Encoder{}, message); }
+
+WorkerMessage decode_worker_message(Frame frame) {
+  if (!frame.bytes.empty() && !may_carry_bytes(frame.type)) refuse("it carries bytes");
+  const PictureId id = frame.picture;
+  switch (frame.type) {
+    case FrameType::Ready:
+      return ReadyMessage{model_from(frame.json)};
+    case FrameType::Tick:
+      FieldReader(frame.json).expect_end();
+      return TickMessage{};
+    case FrameType::Progress:
+      return progress_from(frame);
+    case FrameType::Preview:
+      return preview_from(std::move(frame));
+    case FrameType::Finished:
+      return FinishedMessage{id, result_from(std::move(frame))};
+    case FrameType::Failed: {
+      auto [code, message] = fault_from(frame);
+      return FailedMessage{id, code, std::move(message)};
+    }
+    case FrameType::Fatal: {
+      auto [code, message] = fault_from(frame);
+      return FatalMessage{code, std::move(message)};
+    }
+    case FrameType::Admit:
+    case FrameType::Cancel:
+    case FrameType::Finish:
+    case FrameType::Stop:
+      break;
+  }
+  refuse("it is a server's message");
+}
+
+}  // namespace ssd1b
