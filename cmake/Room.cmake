@@ -29,6 +29,8 @@ endfunction()
 function(ssd1b_use_torch target)
   target_link_libraries(${target} PUBLIC ssd1b::torch)
   target_precompile_headers(${target} REUSE_FROM ssd1b_torch_headers)
+  # A program would be compiled with -fPIE, and gcc refuses a header precompiled with -fPIC then.
+  target_compile_options(${target} PRIVATE -fPIC)
 endfunction()
 
 # ssd1b_test(unet SOURCES config_test.cpp LINKS ssd1b::unet [TORCH]): one gtest program of the tests
