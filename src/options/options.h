@@ -8,8 +8,8 @@
 
 namespace ssd1b {
 
-/// Flags that the server, ssd1b-generate and ssd1b-bench share; the worker gets them from the server.
-/// Names and defaults are the README's.
+/// Flags that the server, ssd1b-generate and ssd1b-bench share; the worker gets them from the
+/// server. Names and defaults are the README's.
 struct PipelineOptions {
   std::filesystem::path model;  // the model that comes with the project where none is given
   std::string variant;
@@ -46,8 +46,76 @@ struct ServerOptions {
   std::vector<std::string> served_model_names;
   std::int64_t max_pixels = 2359296;
   int max_images = 8;
-  /// `--healthcheck [URL]`: ask a running server instead of being one.
+  /// `--healthcheck [URL]`: ask a running server instead of being one. Never empty: without a URL
+  /// that of a server with these options.
   std::optional<std::string> healthcheck_url;
+  std::optional<std::string> text_to_print;  // what --help or --version asks for: print it and end
 };
+
+/// What ssd1b-worker is started with: flags only, so that what the server decided holds.
+struct WorkerOptions {
+  PipelineOptions pipeline;  // `device` is one device: cpu or cuda:N
+  LogOptions log;
+  int descriptor = -1;  // --fd: the socket to the server
+  bool lists_devices = false;
+  std::optional<std::string> text_to_print;
+};
+
+/// One picture as flags describe it; what is absent is the model's default.
+struct PictureOptions {
+  std::string prompt;
+  std::optional<std::string> negative_prompt;
+  bool has_no_negative_prompt = false;  // null, whatever the model's default is
+  std::optional<int> width_px;
+  std::optional<int> height_px;
+  std::optional<int> steps;
+  std::optional<double> guidance_scale;
+  std::optional<std::uint64_t> seed;  // absent: a random one below 2^32
+  std::optional<std::string> scheduler;
+  std::optional<int> original_width_px;
+  std::optional<int> original_height_px;
+  std::optional<int> target_width_px;
+  std::optional<int> target_height_px;
+  std::optional<int> crop_top_px;
+  std::optional<int> crop_left_px;
+  std::optional<int> clip_skip;
+};
+
+struct GenerateOptions {
+  PipelineOptions pipeline;  // `device` is auto or one device
+  LogOptions log;
+  PictureOptions picture;
+  int num_images = 1;
+  std::filesystem::path output = "picture.png";
+  std::string output_format;  // png, jpeg, webp: as given, else as `output` ends, else png
+  int quality = 90;
+  bool embed_metadata = false;
+  std::optional<std::filesystem::path> latents;
+  std::optional<std::string> text_to_print;
+};
+
+struct BenchOptions {
+  PipelineOptions pipeline;  // `device` is auto or one device
+  LogOptions log;
+  PictureOptions picture;
+  int runs = 5;
+  int warmup = 1;
+  std::optional<std::string> text_to_print;
+};
+
+// Each reads flags, variables and the config file of one program. Throws Error(Usage) that names
+// the option and where it came from, what must hold and what came.
+ServerOptions parse_server(int argc, const char* const* argv);
+WorkerOptions parse_worker(int argc, const char* const* argv);
+GenerateOptions parse_generate(int argc, const char* const* argv);
+BenchOptions parse_bench(int argc, const char* const* argv);
+
+/// The arguments (without the program's name and --fd) that make a worker of `pipeline` on one
+/// device: parse_worker reads them back to the same values.
+std::vector<std::string> worker_arguments(const PipelineOptions& pipeline,
+                                          const std::string& device, const LogOptions& log = {});
+
+/// The version of the programs, as 0.1.0.
+const char* program_version();
 
 }  // namespace ssd1b

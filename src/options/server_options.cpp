@@ -1,0 +1,141 @@
+#include <unistd.h>
+
+#include "options/option_lists.h"
+#include "options/option_values.h"
+#include "options/read_options.h"
+#include "options/shipped_files.h"
+#include "ssd1b/error.h"
+
+namespace ssd1b {
+namespace {
+
+constexpr int kMaxPort = 65535;
+constexpr double kDayS = 86400.0;
+
+bool is_name(const std::string& text) {
+  return !text.empty() && text.size() <= 256 && is_plain_text(text) &&
+         text.find_first_of("\t\n") == std::string::npos;
+}
+
+bool is_host(const std::string& text) {
+  return !text.empty() && text.size() <= 255 &&
+         text.find_first_not_of(
+             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:-_%") ==
+             std::string::npos;
+}
+
+bool is_http_url(const std::string& text) {
+  return text.empty() || (text.compare(0, 7, "http://") == 0 && text.size() > 7 && is_name(text));
+}
+
+std::vector<Option> listener_list(ServerOptions& to) {
+  return {
+      text("host", "ADDRESS", to.host, {"an address or a host's name", is_host})
+          .says("listening address"),
+      whole_number("port", to.port, {0, kMaxPort})
+          .or_variable("PORT")
+          .says("listening port; 0: any free one"),
+      whole_number("management-port", to.management_port, {0, kMaxPort})
+          .by_default("off")
+          .says("a second listener with health and metrics, without keys; /metrics is then only "
+                "there"),
+      whole_number("max-connections", to.max_connections, {1, 1000000})
+          .in("connections")
+          .says("beyond it 503 at once"),
+      whole_number("max-connections-per-address", to.max_connections_per_address, {1, 1000000})
+          .in("connections")
+          .by_default("off")
+          .says("likewise, of one client's address"),
+      path("api-key-file", to.api_key_file)
+          .says("a line a key: NAME:KEY [rate=N/s] [burst=N] [concurrency=N]; without it no key is "
+                "asked for"),
+      texts("cors-origin", "ORIGIN", to.cors_origins,
+            {"an exact origin, as https://example.org", is_origin})
+          .says("pages of this origin may ask"),
+  };
+}
+
+std::vector<Option> service_list(ServerOptions& to) {
+  return {
+      whole_number("queue-size", to.queue_size, {0, 100000})
+          .in("pictures")
+          .says("pictures waiting; beyond it 429. 0: none waits"),
+      number("request-timeout", to.request_timeout_s, {0.001, 7 * kDayS})
+          .in("seconds")
+          .by_default("600 on CUDA, 7200 on the CPU")
+          .says("longest a request may take from arrival to reply"),
+      number("drain-timeout", to.drain_timeout_s, {0.0, kDayS})
+          .in("seconds")
+          .says("after SIGTERM: longest to finish what runs"),
+      number("drain-grace", to.drain_grace_s, {0.0, kDayS})
+          .in("seconds")
+          .says("after SIGTERM: keep accepting this long while already not ready"),
+      path("worker", to.worker)
+          .by_default("ssd1b-worker beside the server")
+          .says("the worker program"),
+      texts("served-model-name", "NAME", to.served_model_names,
+            {"1 to 256 bytes of UTF-8 without control characters", is_name})
+          .by_default("the stem of the model's folder or file")
+          .says("what the model is called; the first is what replies show"),
+      whole_number("max-pixels", to.max_pixels, {4096, 4194304})
+          .in("pixels")
+          .says("width times height of one picture"),
+      whole_number("max-images", to.max_images, {1, 128})
+          .in("pictures")
+          .says("pictures of one request"),
+  };
+}
+
+Option healthcheck(std::optional<std::string>& to) {
+  Option option =
+      text("healthcheck", "URL", to, {"an address as http://127.0.0.1:5000", is_http_url})
+          .only_as_flag()
+          .by_default("off; without URL that of a server with these options")
+          .says("ask a running server for its health and exit with 0 or 1");
+  option.may_lack_value = true;
+  return option;
+}
+
+/// Where a server with these options is asked from the same machine.
+std::string local_url(const ServerOptions& options) {
+  const bool is_any = options.host == "0.0.0.0" || options.host == "::";
+  std::string host = is_any ? "127.0.0.1" : options.host;
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";
+  return "http://" + host + ":" + std::to_string(options.port);
+}
+
+void check(const ServerOptions& options) {
+  if (options.management_port && *options.management_port != 0 &&
+      *options.management_port == options.port) {
+    throw Error(ErrorCode::Usage, "--management-port must differ from --port, got " +
+                                      std::to_string(options.port) + " for both");
+  }
+  if (!options.worker.empty() && ::access(options.worker.c_str(), X_OK) != 0) {
+    throw Error(ErrorCode::Usage,
+                "--worker must be a program, got " + shown(options.worker.string()));
+  }
+}
+
+}  // namespace
+
+ServerOptions parse_server(int argc, const char* const* argv) {
+  ServerOptions options;
+  const std::vector<Option> list = joined({pipeline_list(options.pipeline),
+                                           listener_list(options),
+                                           service_list(options),
+                                           log_list(options.log),
+                                           {healthcheck(options.healthcheck_url)}});
+  const Program program{"ssd1b-server", "text to image over HTTP"};
+  options.text_to_print = read_options(program, list, argc, argv);
+  if (options.text_to_print) return options;
+  if (options.healthcheck_url) {
+    if (options.healthcheck_url->empty()) options.healthcheck_url = local_url(options);
+    return options;  // the rest is the running server's business
+  }
+  check(options);
+  complete(options.pipeline);
+  if (options.worker.empty()) options.worker = program_folder() / "ssd1b-worker";
+  return options;
+}
+
+}  // namespace ssd1b
