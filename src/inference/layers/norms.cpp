@@ -1,0 +1,31 @@
+#include "inference/layers/norms.h"
+
+#include <ATen/ATen.h>
+
+namespace ssd1b {
+
+GroupNorm::GroupNorm(std::int64_t groups_of, std::int64_t channels, double eps_of)
+    : weight({channels}), bias({channels}), groups(groups_of), eps(eps_of) {}
+
+at::Tensor GroupNorm::operator()(const at::Tensor& input) const {
+  return at::group_norm(input, groups, weight.value, bias.value, eps);
+}
+
+LayerNorm::LayerNorm(std::int64_t width, double eps_of)
+    : weight({width}), bias({width}), eps(eps_of) {}
+
+at::Tensor LayerNorm::operator()(const at::Tensor& input) const {
+  return at::layer_norm(input, weight.shape, weight.value, bias.value, eps);
+}
+
+void visit_parameters(GroupNorm& norm, const Scope& scope) {
+  scope.parameter("weight", norm.weight);
+  scope.parameter("bias", norm.bias);
+}
+
+void visit_parameters(LayerNorm& norm, const Scope& scope) {
+  scope.parameter("weight", norm.weight);
+  scope.parameter("bias", norm.bias);
+}
+
+}  // namespace ssd1b

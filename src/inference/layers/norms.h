@@ -1,0 +1,35 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "inference/weights/parameter.h"
+
+namespace ssd1b {
+
+/// Normalises over groups of channels and all pixels.
+struct GroupNorm {
+  GroupNorm(std::int64_t groups_of, std::int64_t channels, double eps_of);
+  /// [B, C, ...] -> the same
+  at::Tensor operator()(const at::Tensor& input) const;
+
+  Parameter weight, bias;  // [C]
+  std::int64_t groups;
+  double eps;
+};
+
+/// Normalises over the last dimension.
+struct LayerNorm {
+  LayerNorm(std::int64_t width, double eps_of);
+  /// [..., width] -> the same
+  at::Tensor operator()(const at::Tensor& input) const;
+
+  Parameter weight, bias;  // [width]
+  double eps;
+};
+
+void visit_parameters(GroupNorm& norm, const Scope& scope);
+void visit_parameters(LayerNorm& norm, const Scope& scope);
+
+}  // namespace ssd1b

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "inference/layers/conv2d.h"
+#include "inference/layers/linear.h"
+#include "inference/layers/norms.h"
+
+namespace ssd1b {
+
+struct ResnetBlockConfig {
+  std::int64_t in_channels = 0;
+  std::int64_t out_channels = 0;
+  std::int64_t time_width = 0;  // 0: no time embedding
+  std::int64_t norm_groups = 32;
+  double norm_eps = 1e-6;
+  double output_scale = 1.0;  // what the sum of both branches is divided by
+};
+
+/// Two 3x3 convolutions, each after a norm and SiLU, with the time embedding added between them.
+struct ResnetBlock {
+  explicit ResnetBlock(const ResnetBlockConfig& config);
+  /// hidden [B, Cin, h, w], activated_time = SiLU(time embedding) [B, T] or undefined
+  /// -> [B, Cout, h, w]
+  at::Tensor operator()(const at::Tensor& hidden, const at::Tensor& activated_time = {}) const;
+
+  GroupNorm norm1, norm2;
+  Conv2d conv1, conv2;
+  std::optional<Linear> time_emb_proj;
+  std::optional<Conv2d> conv_shortcut;  // where the channels differ
+  double output_scale;
+};
+
+void visit_parameters(ResnetBlock& block, const Scope& scope);
+
+}  // namespace ssd1b

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <vector>
+
+#include "inference/layers/conv2d.h"
+#include "inference/layers/norms.h"
+#include "inference/layers/tick.h"
+#include "inference/unet/blocks.h"
+#include "inference/unet/timestep_embedding.h"
+#include "inference/unet/unet_config.h"
+
+namespace ssd1b {
+
+/// All that a call needs of prompt, sizes and guidance: made once a picture, one row a row of the
+/// call.
+struct UNetConditioning {
+  std::vector<KeysValues> prompt;  // keys and values of every transformer block, in order
+  at::Tensor added_embedding;      // [B, T]: pooled prompt and sizes
+  at::Tensor guidance;             // [B, guidance_width]; undefined where guidance is not embedded
+
+  std::int64_t rows() const { return added_embedding.size(0); }
+};
+
+/// What UNet::prepare reads, all in the UNet's dtype and on its device.
+struct UNetPrompt {
+  at::Tensor embeddings;  // [B, L, cross_attention_width]
+  at::Tensor pooled;      // [B, pooled_width]
+  at::Tensor time_ids;    // [B, 6]: original height, width, crop top, left, target height, width
+  at::Tensor guidance;    // [B, guidance_width] of guidance_sinusoids, or undefined
+};
+
+/// The rows of several pictures behind one another. Their prompts must be equally long.
+UNetConditioning concat_rows(const std::vector<const UNetConditioning*>& parts);
+
+struct UNetInput {
+  at::Tensor latents;    // [B, C, h, w], scaled as the scheduler says
+  at::Tensor timesteps;  // [B] float32
+  const UNetConditioning& conditioning;
+};
+
+/// Predicts the noise (or what the model was trained to predict) in latents.
+struct UNet {
+  explicit UNet(const UNetConfig& config);
+  /// -> [B, Cout, h, w]. Ticks after every block.
+  at::Tensor operator()(const UNetInput& input, const Tick& tick) const;
+  UNetConditioning prepare(const UNetPrompt& prompt) const;
+
+  UNetConfig config;
+  Conv2d conv_in;
+  TimestepEmbedding time_embedding;
+  TimestepEmbedding add_embedding;
+  std::vector<DownBlock> down_blocks;
+  std::optional<MidBlock> mid_block;
+  std::vector<UpBlock> up_blocks;
+  GroupNorm conv_norm_out;
+  Conv2d conv_out;
+};
+
+void visit_parameters(UNet& unet, const Scope& scope);
+
+}  // namespace ssd1b
