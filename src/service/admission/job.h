@@ -18,8 +18,8 @@ enum class JobState { Queued, Running, Succeeded, Failed, Cancelled };
 
 /// Who asks and until when; the same for all pictures of one HTTP request.
 struct JobTicket {
-  std::string request_id;   // X-Request-Id
-  std::string client;       // the key's name; empty where no key is asked for
+  std::string request_id;  // X-Request-Id
+  std::string client;      // the key's name; empty where no key is asked for
   Clock::time_point deadline;
 };
 
@@ -59,14 +59,14 @@ class Job {
   std::variant<GeneratedImage, JobFault> take_result();
 
   /// Called by the dispatcher. Each returns false where the job has ended already.
-  bool start();                               // Queued -> Running; again after a worker's death
-  bool progress(int step, int steps);         // never backwards
+  bool start();                        // Queued -> Running; again after a worker's death
+  bool progress(int step, int steps);  // never backwards
   bool succeed(GeneratedImage image);
   bool fail(JobFault fault);
-  bool cancel(JobFault fault);                // -> Cancelled
+  bool cancel(JobFault fault);  // -> Cancelled
 
-  /// `on_change` is called after every change, without the job's lock, on the thread that changes it;
-  /// it must not block. Called once at once where the job has changed already.
+  /// `on_change` is called after every change, without the job's lock, on the thread that changes
+  /// it; it must not block. Called once at once where the job has changed already.
   void on_change(std::function<void()> on_change);
 
  private:

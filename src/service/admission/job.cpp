@@ -1,0 +1,129 @@
+#include "service/admission/job.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+namespace ssd1b {
+namespace {
+
+bool has_ended(JobState state) {
+  switch (state) {
+    case JobState::Queued:
+    case JobState::Running:
+      return false;
+    case JobState::Succeeded:
+    case JobState::Failed:
+    case JobState::Cancelled:
+      return true;
+  }
+  return true;
+}
+
+}  // namespace
+
+struct Job::State {
+  mutable std::mutex mutex;
+  mutable std::condition_variable ended;
+  JobStatus status;
+  std::variant<GeneratedImage, JobFault> result;
+  bool has_changed = false;
+  std::function<void()> on_change;
+
+  /// Applies a change to a job that has not ended and tells those who wait or watch; whether it
+  /// did.
+  template <typename Change>
+  bool apply(Change change) {
+    std::function<void()> tell;
+    {
+      const std::lock_guard lock(mutex);
+      if (has_ended(status.state)) return false;
+      change();
+      has_changed = true;
+      if (has_ended(status.state)) {
+        status.finished_at = std::chrono::system_clock::now();
+        ended.notify_all();
+      }
+      tell = on_change;
+    }
+    if (tell) tell();
+    return true;
+  }
+};
+
+Job::Job(PictureId id, GenerationRequest request, JobTicket ticket)
+    : id_(id),
+      request_(std::move(request)),
+      ticket_(std::move(ticket)),
+      state_(std::make_unique<State>()) {
+  state_->status.created_at = std::chrono::system_clock::now();
+}
+
+Job::~Job() = default;
+
+JobStatus Job::status() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->status;
+}
+
+bool Job::wait_until(Clock::time_point until) const {
+  std::unique_lock lock(state_->mutex);
+  return state_->ended.wait_until(lock, until, [&] { return has_ended(state_->status.state); });
+}
+
+std::variant<GeneratedImage, JobFault> Job::take_result() {
+  const std::lock_guard lock(state_->mutex);
+  return std::move(state_->result);
+}
+
+bool Job::start() {
+  return state_->apply([&] {
+    state_->status.state = JobState::Running;
+    if (!state_->status.started_at) {
+      state_->status.started_at = std::chrono::system_clock::now();
+    }
+  });
+}
+
+bool Job::progress(int step, int steps) {
+  return state_->apply([&] {
+    // A picture made again begins at 0: its client has seen more and sees nothing until it is
+    // there.
+    state_->status.step = std::max(state_->status.step, step);
+    state_->status.steps = steps;
+  });
+}
+
+bool Job::succeed(GeneratedImage image) {
+  return state_->apply([&] {
+    state_->status.state = JobState::Succeeded;
+    state_->result = std::move(image);
+  });
+}
+
+bool Job::fail(JobFault fault) {
+  return state_->apply([&] {
+    state_->status.state = JobState::Failed;
+    state_->result = std::move(fault);
+  });
+}
+
+bool Job::cancel(JobFault fault) {
+  return state_->apply([&] {
+    state_->status.state = JobState::Cancelled;
+    state_->result = std::move(fault);
+  });
+}
+
+void Job::on_change(std::function<void()> on_change) {
+  bool has_changed = false;
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->on_change = on_change;
+    has_changed = state_->has_changed;
+  }
+  if (has_changed && on_change) on_change();
+}
+
+}  // namespace ssd1b
