@@ -24,19 +24,20 @@ std::string kernel_driver_version() {
   std::string line;
   std::getline(file, line);
   std::smatch found;
-  return std::regex_search(line, found, std::regex(R"(\b(\d+\.\d+(\.\d+)?)\b)")) ? found.str(1) : "";
+  return std::regex_search(line, found, std::regex(R"(\b(\d+\.\d+(\.\d+)?)\b)")) ? found.str(1)
+                                                                                 : "";
 }
 
-/// The few calls of the CUDA driver's library that listing devices needs; the library comes with the
-/// driver and is opened at run time. Names and types are those of cuda.h.
+/// The few calls of the CUDA driver's library that listing devices needs; the library comes with
+/// the driver and is opened at run time. Names and types are those of cuda.h.
 class CudaDriver {
  public:
   CudaDriver() : library_(dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL)) {
     if (library_ == nullptr) {
       why_not_ = "no NVIDIA driver was found (libcuda.so.1 does not open)";
     } else if (const int status = call<int(unsigned)>("cuInit")(0); status != 0) {
-      why_not_ = "the NVIDIA driver " + kernel_driver_version() +
-                 " does not start (cuInit gave " + std::to_string(status) + ")";
+      why_not_ = "the NVIDIA driver " + kernel_driver_version() + " does not start (cuInit gave " +
+                 std::to_string(status) + ")";
     }
   }
   CudaDriver(const CudaDriver&) = delete;
@@ -97,9 +98,9 @@ const std::string& why_no_cuda() {
 }
 
 [[noreturn]] void throw_no_device(const std::string& name, const std::string& why) {
-  throw Error(ErrorCode::NoDevice,
-              "device " + name + " cannot be used: " + why + "; " + kDriverNeeded +
-                  " is needed for CUDA 13; " + kWayOut + ", or choose --device cpu");
+  throw Error(ErrorCode::NoDevice, "device " + name + " cannot be used: " + why + "; " +
+                                       kDriverNeeded + " is needed for CUDA 13; " + kWayOut +
+                                       ", or choose --device cpu");
 }
 
 }  // namespace

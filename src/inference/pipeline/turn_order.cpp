@@ -16,9 +16,9 @@ std::size_t TurnOrder::next(const std::vector<Turn>& turns) {
     }
   }
   if (longest_wait < 0) {
-    const auto fewest = std::min_element(
-        turns.begin(), turns.end(),
-        [](const Turn& a, const Turn& b) { return a.calls_left < b.calls_left; });
+    const auto fewest =
+        std::min_element(turns.begin(), turns.end(),
+                         [](const Turn& a, const Turn& b) { return a.calls_left < b.calls_left; });
     chosen = static_cast<std::size_t>(fewest - turns.begin());
   }
   for (const Turn& turn : turns) ++passed_over_[turn.id];

@@ -14,15 +14,15 @@ struct Turn {
   int calls_left = 0;  // UNet calls; 0 where only the decode is left
 };
 
-/// Whose unit of work comes next: the picture with the fewest calls left, so that short pictures are
-/// not held up by long ones, but nobody is passed over for more than kMaxRounds rounds of all pictures
-/// in the making. Used by one thread.
+/// Whose unit of work comes next: the picture with the fewest calls left, so that short pictures
+/// are not held up by long ones, but nobody is passed over for more than kMaxRounds rounds of all
+/// pictures in the making. Used by one thread.
 class TurnOrder {
  public:
   static constexpr int kMaxRounds = 4;
 
-  /// The index in `turns` (in order of arrival, not empty) of the picture to work on; counts the others
-  /// as passed over.
+  /// The index in `turns` (in order of arrival, not empty) of the picture to work on; counts the
+  /// others as passed over.
   std::size_t next(const std::vector<Turn>& turns);
 
   /// Forgets a picture that has ended.

@@ -1,0 +1,167 @@
+#include "inference/pipeline/model.h"
+
+#include <ATen/ATen.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <torch/headeronly/version.h>
+
+#include <algorithm>
+
+#include "inference/unet/family.h"
+#include "inference/weights/bind.h"
+
+namespace ssd1b {
+namespace {
+
+// Where a model says nothing: SSD-1B's card recommends guidance near 9 and many steps; these are
+// the middle between that and diffusers' own defaults (50 steps, guidance 5).
+constexpr int kSteps = 25;
+constexpr double kGuidanceScale = 7.5;
+// Models distilled to few steps; LCM's authors show 4 steps and guidance 8.
+constexpr int kFewSteps = 4;
+constexpr double kEmbeddedGuidanceScale = 8.0;
+
+template <class Module>
+void load_module(Module& module, const ComponentWeights& weights, LoadOptions options) {
+  load_parameters(
+      weights, [&](ParameterVisitor& visitor) { visit_parameters(module, Scope(visitor, "")); },
+      options);
+}
+
+/// CLIP's merge list of the project where the model brings no tokenizer, as single files do.
+ClipTokenizer load_tokenizer(const std::filesystem::path& folder, ClipPadding padding) {
+  const std::filesystem::path merges = folder / "bpe_simple_vocab_16e6.txt.gz";
+  if (std::filesystem::exists(merges)) return ClipTokenizer::load_clip(merges, padding);
+  return ClipTokenizer::load(folder);
+}
+
+TextEncoderConfig text_encoder_config(const ModelFolder& folder, const std::string& component) {
+  return TextEncoderConfig::from(folder.config(component), folder.class_of(component));
+}
+
+void check_tokenizer(const ClipTokenizer& tokenizer, const TextEncoderConfig& encoder,
+                     const ConfigDocument& document) {
+  document.require(tokenizer.id_limit() <= encoder.vocabulary, "vocab_size",
+                   "at least the tokenizer's " + std::to_string(tokenizer.id_limit()) + " ids");
+  document.require(
+      tokenizer.max_length() <= encoder.positions, "max_position_embeddings",
+      "at least the tokenizer's model_max_length " + std::to_string(tokenizer.max_length()));
+}
+
+/// That the parts fit together: widths of embeddings, channels of latents.
+void check_parts(const ModelFolder& folder, const TextEncoderConfig& first,
+                 const TextEncoderConfig& second, const UNetConfig& unet, const VaeConfig& vae) {
+  const ConfigDocument& document = folder.config("unet");
+  document.require(
+      unet.cross_attention_width == first.width + second.width, "cross_attention_dim",
+      "the sum of the text encoders' hidden_size, " + std::to_string(first.width + second.width));
+  folder.config("text_encoder_2")
+      .require(second.projection_width > 0, "architectures",
+               "CLIPTextModelWithProjection, which makes the pooled prompt");
+  document.require(unet.pooled_width == second.projection_width,
+                   "projection_class_embeddings_input_dim",
+                   "6 addition_time_embed_dim + projection_dim of text_encoder_2, " +
+                       std::to_string(6 * unet.time_id_width + second.projection_width));
+  document.require(unet.in_channels == vae.latent_channels, "in_channels",
+                   "latent_channels of the VAE, " + std::to_string(vae.latent_channels));
+  document.require(unet.out_channels == vae.latent_channels, "out_channels",
+                   "latent_channels of the VAE, " + std::to_string(vae.latent_channels));
+}
+
+void set_defaults(ModelInfo& info, const ModelFolder& folder, const UNetConfig& unet,
+                  const VaeConfig& vae, const SchedulerChoice& schedulers) {
+  const GenerationConfig& own = folder.generation();
+  const bool is_lcm = folder.class_of("scheduler") == "LCMScheduler";
+  const bool few_steps = info.guidance_embedded || is_lcm;
+  const double guidance_scale =
+      info.guidance_embedded ? kEmbeddedGuidanceScale : (is_lcm ? 1.0 : kGuidanceScale);
+  const int side_px = static_cast<int>(unet.sample_size * vae.scale());
+  info.steps = own.steps.value_or(few_steps ? kFewSteps : kSteps);
+  info.guidance_scale = own.guidance_scale.value_or(guidance_scale);
+  info.width_px = own.width_px.value_or(side_px);
+  info.height_px = own.height_px.value_or(side_px);
+  info.negative_prompt = own.negative_prompt;
+  try {
+    info.scheduler = own.scheduler ? schedulers.name_of(*own.scheduler) : schedulers.own_name();
+    GenerationRequest request = default_request(info);
+    request.prompt = "any";
+    check_request(request, info);
+  } catch (const Error& error) {
+    throw Error(ErrorCode::BadModel,
+                folder.path().string() + ": the model's default " + error.what());
+  }
+}
+
+std::string cuda_version(const c10::Device& device) {
+  if (device.is_cpu()) return "";
+  const long version = at::detail::getCUDAHooks().versionCUDART();  // 13000 is 13.0
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
+
+}  // namespace
+
+Model::Model(const ModelOptions& options, const c10::Device& device_of)
+    : folder_(ModelFolder::open(options.model, options.variant, options.shipped_models)),
+      device(device_of),
+      unet_config(UNetConfig::from(folder_.config("unet"))),
+      vae_config(VaeConfig::from(folder_.config("vae"))),
+      precision(
+          choose_precision(options.dtype, options.vae_dtype, device, vae_config.force_upcast)),
+      tokenizer(load_tokenizer(folder_.tokenizer("tokenizer"), ClipPadding::EndOfText)),
+      tokenizer_2(load_tokenizer(folder_.tokenizer("tokenizer_2"), ClipPadding::ExclamationMark)),
+      schedulers(folder_.config("scheduler")),
+      known_words(folder_.generation().known_words.value_or(std::vector<std::string>())),
+      force_zeros_for_empty_prompt(folder_.force_zeros_for_empty_prompt()),
+      tick(options.tick),
+      text_encoder(text_encoder_config(folder_, "text_encoder")),
+      text_encoder_2(text_encoder_config(folder_, "text_encoder_2")),
+      unet(unet_config),
+      vae(vae_config) {
+  const TextEncoderConfig& first = text_encoder.config;
+  const TextEncoderConfig& second = text_encoder_2.config;
+  check_tokenizer(tokenizer, first, folder_.config("text_encoder"));
+  check_tokenizer(tokenizer_2, second, folder_.config("text_encoder_2"));
+  check_parts(folder_, first, second, unet_config, vae_config);
+
+  info.type = family_of(unet_config);
+  info.device = device.str();
+  info.dtype = dtype_name(precision.networks);
+  info.vae_dtype = dtype_name(precision.vae);
+  info.vae_scale_factor = static_cast<int>(vae_config.scale());
+  info.latent_channels = static_cast<int>(vae_config.latent_channels);
+  info.prompt_token_limit = tokenizer.max_length();
+  info.max_clip_skip =
+      static_cast<int>(std::max<std::int64_t>(0, std::min(first.layers, second.layers) - 2));
+  info.guidance_embedded = unet_config.guidance_width > 0;
+  info.max_pictures = options.max_batch > 0 ? options.max_batch : (device.is_cpu() ? 4 : 8);
+  info.schedulers = schedulers.list();
+  info.libtorch_version = TORCH_VERSION;
+  info.cuda_version = cuda_version(device);
+  set_defaults(info, folder_, unet_config, vae_config, schedulers);
+
+  LoadOptions load;
+  load.dtype = precision.networks;
+  load.device = device;
+  load.tick = tick;
+  load_module(text_encoder, folder_.weights("text_encoder"), load);
+  load_module(text_encoder_2, folder_.weights("text_encoder_2"), load);
+  load_module(unet, folder_.weights("unet"), load);
+  load.dtype = precision.vae;
+  load.skipped_prefixes = {"encoder.", "quant_conv."};
+  load_module(vae, folder_.weights("vae"), load);
+}
+
+const Vae& Model::full_precision_vae() {
+  if (precision.vae == at::kFloat) return vae;
+  if (full_precision_vae_ == nullptr) {
+    auto copy = std::make_unique<Vae>(vae_config);
+    LoadOptions load;
+    load.device = device;
+    load.tick = tick;
+    load.skipped_prefixes = {"encoder.", "quant_conv."};
+    load_module(*copy, folder_.weights("vae"), load);
+    full_precision_vae_ = std::move(copy);
+  }
+  return *full_precision_vae_;
+}
+
+}  // namespace ssd1b

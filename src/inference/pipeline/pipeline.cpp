@@ -1,0 +1,180 @@
+#include "inference/pipeline/pipeline.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/InferenceMode.h>
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "inference/pipeline/faults.h"
+
+namespace ssd1b {
+namespace {
+
+using Stopwatch = std::chrono::steady_clock;
+
+double ms_since(Stopwatch::time_point begin) {
+  return std::chrono::duration<double, std::milli>(Stopwatch::now() - begin).count();
+}
+
+bool is_finite(const at::Tensor& tensor) { return at::isfinite(tensor).all().item<bool>(); }
+
+/// [1, C, h, w] in the order of its elements.
+std::vector<float> to_floats(const at::Tensor& latents) {
+  const at::Tensor values = latents.to(at::kCPU, at::kFloat).contiguous();
+  const float* begin = values.const_data_ptr<float>();
+  return {begin, begin + values.numel()};
+}
+
+}  // namespace
+
+Pipeline::Pipeline(const ModelOptions& options, const c10::Device& device)
+    : model_(options, device),
+      // On the CPU sharing gains nothing and changes the low bits of a picture.
+      shares_calls_(!device.is_cpu() && !options.batch_invariant),
+      keep_latents_(options.keep_latents),
+      prompts_(model_) {}
+
+bool Pipeline::has_room_for(const GenerationRequest&) const {
+  return true;  // the caller keeps the count below ModelInfo::max_pictures
+}
+
+void Pipeline::admit(PictureId id, const GenerationRequest& request) {
+  check_request(request, model_.info);
+  if (find(id) != pictures_.end()) {
+    throw Error(ErrorCode::InternalError,
+                "picture " + std::to_string(id) + " is admitted twice: this is a bug");
+  }
+  pictures_.push_back(std::make_unique<Picture>(id, request, model_));
+}
+
+void Pipeline::cancel(PictureId id) { drop(id); }
+
+void Pipeline::finish(PictureId id) {
+  const auto found = find(id);
+  if (found != pictures_.end()) (*found)->finish_early();
+}
+
+std::vector<PictureEvent> Pipeline::step() {
+  if (pictures_.empty()) return {};
+  const c10::InferenceMode no_gradients;
+  Picture& picture = next_picture();
+  std::vector<PictureEvent> events;
+  try {
+    switch (picture.stage()) {
+      case Picture::Stage::Encode:
+        encode(picture);
+        break;
+      case Picture::Stage::Denoise:
+        events = denoise(picture);
+        break;
+      case Picture::Stage::Decode:
+        events = {decode(picture)};
+        break;
+    }
+  } catch (const std::exception& error) {
+    const PictureFailed fault = fault_of(error);  // throws where the device is lost
+    events = {{picture.id(), fault}};
+  }
+  for (const PictureEvent& event : events) {
+    const bool has_ended = std::holds_alternative<PictureFinished>(event.what) ||
+                           std::holds_alternative<PictureFailed>(event.what);
+    if (has_ended) drop(event.id);
+  }
+  return events;
+}
+
+Picture& Pipeline::next_picture() {
+  std::vector<Turn> turns;
+  turns.reserve(pictures_.size());
+  for (const auto& picture : pictures_) turns.push_back({picture->id(), picture->calls_left()});
+  return *pictures_[turns_.next(turns)];
+}
+
+Pipeline::Pictures::iterator Pipeline::find(PictureId id) {
+  return std::find_if(pictures_.begin(), pictures_.end(),
+                      [&](const auto& picture) { return picture->id() == id; });
+}
+
+void Pipeline::drop(PictureId id) {
+  const auto found = find(id);
+  if (found == pictures_.end()) return;
+  pictures_.erase(found);
+  turns_.forget(id);
+}
+
+void Pipeline::encode(Picture& picture) {
+  const auto begin = Stopwatch::now();
+  picture.begin(prompts_.encode(picture.request()));
+  picture.timings.text_encoder_ms += ms_since(begin);
+}
+
+std::vector<Picture*> Pipeline::group_of(Picture& leader) {
+  std::vector<Picture*> group = {&leader};
+  if (!shares_calls_) return group;
+  for (const auto& picture : pictures_) {
+    if (picture.get() != &leader && picture->stage() == Picture::Stage::Denoise &&
+        picture->request().width_px == leader.request().width_px &&
+        picture->request().height_px == leader.request().height_px) {
+      group.push_back(picture.get());
+    }
+  }
+  return group;
+}
+
+std::vector<PictureEvent> Pipeline::denoise(Picture& leader) {
+  const auto begin = Stopwatch::now();
+  const std::vector<Picture*> group = group_of(leader);
+  std::vector<at::Tensor> inputs;
+  std::vector<double> timesteps;
+  std::vector<const UNetConditioning*> conditioning;
+  for (const Picture* picture : group) {
+    const std::int64_t rows = picture->conditioning().rows();
+    inputs.push_back(picture->model_input());
+    timesteps.insert(timesteps.end(), static_cast<std::size_t>(rows), picture->timestep());
+    conditioning.push_back(&picture->conditioning());
+  }
+  const bool is_alone = group.size() == 1;
+  const UNetConditioning shared = is_alone ? UNetConditioning() : concat_rows(conditioning);
+  const at::Tensor output =
+      model_.unet({is_alone ? inputs.front() : at::cat(inputs),  // [rows of all, C, h, w]
+                   at::tensor(timesteps, at::dtype(at::kFloat)).to(model_.device),
+                   is_alone ? leader.conditioning() : shared},
+                  model_.tick);
+
+  std::vector<PictureEvent> events;
+  std::int64_t row = 0;
+  for (Picture* picture : group) {
+    const std::int64_t rows = picture->conditioning().rows();
+    picture->feed(output.narrow(/*dim=*/0, row, rows));
+    row += rows;
+    picture->timings.denoise_ms += ms_since(begin);
+    events.push_back({picture->id(), picture->progress()});
+  }
+  return events;
+}
+
+PictureEvent Pipeline::decode(Picture& picture) {
+  if (!picture.has_begun()) encode(picture);  // told to finish before its first unit
+  const auto begin = Stopwatch::now();
+  const at::Tensor& latents = picture.latents();
+  if (!is_finite(latents)) {
+    throw Error(ErrorCode::NonFiniteOutput, "the latents hold a value that is not finite");
+  }
+  at::Tensor pixels =
+      model_.vae.decode(latents.to(model_.precision.vae), model_.tick);  // [1, 3, H, W]
+  if (!is_finite(pixels) && model_.precision.vae != at::kFloat) {
+    pixels = model_.full_precision_vae().decode(latents.to(at::kFloat), model_.tick);
+  }
+  if (!is_finite(pixels)) {
+    throw Error(ErrorCode::NonFiniteOutput, "the picture holds a value that is not finite");
+  }
+  GeneratedImage result = picture.result();
+  result.image = to_image(pixels);
+  if (keep_latents_) result.latents = to_floats(latents);
+  result.timings.vae_ms = ms_since(begin);
+  return {picture.id(), PictureFinished{std::move(result)}};
+}
+
+}  // namespace ssd1b

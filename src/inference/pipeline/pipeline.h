@@ -1,0 +1,46 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "inference/pipeline/picture.h"
+#include "inference/pipeline/turn_order.h"
+
+namespace ssd1b {
+
+/// The real engine: pictures take turns by unit of work; on CUDA those of one latent size share
+/// UNet calls. Used by one thread, the one that made it.
+class Pipeline : public Engine {
+ public:
+  Pipeline(const ModelOptions& options, const c10::Device& device);
+
+  const ModelInfo& model() const override { return model_.info; }
+  bool has_room_for(const GenerationRequest& request) const override;
+  void admit(PictureId id, const GenerationRequest& request) override;
+  void cancel(PictureId id) override;
+  void finish(PictureId id) override;
+  std::vector<PictureEvent> step() override;
+
+ private:
+  using Pictures = std::vector<std::unique_ptr<Picture>>;
+
+  Picture& next_picture();
+  Pictures::iterator find(PictureId id);
+  void drop(PictureId id);
+
+  PictureEvent work_on(Picture& picture);
+  void encode(Picture& picture);
+  PictureEvent decode(Picture& picture);
+  /// One UNet call for `leader` and all pictures that may share it.
+  std::vector<PictureEvent> denoise(Picture& leader);
+  std::vector<Picture*> group_of(Picture& leader);
+
+  Model model_;
+  const bool shares_calls_;
+  const bool keep_latents_;
+  PromptEncoder prompts_;
+  TurnOrder turns_;
+  Pictures pictures_;  // in order of arrival
+};
+
+}  // namespace ssd1b

@@ -1,0 +1,51 @@
+#include "inference/pipeline/precision.h"
+
+#include "ssd1b/error.h"
+
+namespace ssd1b {
+namespace {
+
+at::ScalarType parse_dtype(const std::string& option, const std::string& name) {
+  if (name == "float32") return at::kFloat;
+  if (name == "float16") return at::kHalf;
+  if (name == "bfloat16") return at::kBFloat16;
+  throw Error(ErrorCode::Usage,
+              option + " must be auto, float32, float16 or bfloat16, got \"" + name + "\"", option);
+}
+
+}  // namespace
+
+Precision choose_precision(const std::string& dtype, const std::string& vae_dtype,
+                           const c10::Device& device, bool vae_needs_upcast) {
+  Precision precision;
+  if (dtype == "auto") {
+    precision.networks = device.is_cpu() ? at::kFloat : at::kHalf;
+  } else {
+    precision.networks = parse_dtype("dtype", dtype);
+  }
+  if (vae_dtype != "auto") {
+    precision.vae = parse_dtype("vae-dtype", vae_dtype);
+  } else if (!vae_needs_upcast) {
+    precision.vae = precision.networks;
+  } else if (device.is_cpu() || precision.networks == at::kFloat) {
+    precision.vae = at::kFloat;
+  } else {
+    precision.vae = at::kBFloat16;  // float32's range, so nothing overflows
+  }
+  return precision;
+}
+
+std::string dtype_name(at::ScalarType dtype) {
+  switch (dtype) {
+    case at::kFloat:
+      return "float32";
+    case at::kHalf:
+      return "float16";
+    case at::kBFloat16:
+      return "bfloat16";
+    default:
+      throw Error(ErrorCode::InternalError, "a dtype without a name: this is a bug");
+  }
+}
+
+}  // namespace ssd1b

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
+
+#include <string>
+
+namespace ssd1b {
+
+/// The dtypes that a model computes in.
+struct Precision {
+  at::ScalarType networks = at::kFloat;  // text encoders and UNet
+  at::ScalarType vae = at::kFloat;
+};
+
+/// Follows the fixed rule behind `auto`: float32 on the CPU, float16 on CUDA; for the VAE the
+/// networks' dtype, but where it overflows in float16 (`vae_needs_upcast`) float32 on the CPU and
+/// bfloat16 on CUDA. Throws Error(Usage) for an unknown name.
+Precision choose_precision(const std::string& dtype, const std::string& vae_dtype,
+                           const c10::Device& device, bool vae_needs_upcast);
+
+/// float32, float16 or bfloat16.
+std::string dtype_name(at::ScalarType dtype);
+
+}  // namespace ssd1b

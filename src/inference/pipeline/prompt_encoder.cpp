@@ -1,0 +1,118 @@
+#include "inference/pipeline/prompt_encoder.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+
+#include "inference/tokenizer/unknown_words.h"
+
+namespace ssd1b {
+namespace {
+
+/// Whether both requests lead to the same encoding: all that PromptEncoder reads of a request.
+bool ask_for_the_same(const GenerationRequest& a, const GenerationRequest& b) {
+  return a.prompt == b.prompt && a.negative_prompt == b.negative_prompt &&
+         a.guidance_scale == b.guidance_scale && a.clip_skip == b.clip_skip &&
+         a.original_width_px == b.original_width_px &&
+         a.original_height_px == b.original_height_px && a.target_width_px == b.target_width_px &&
+         a.target_height_px == b.target_height_px && a.crop_top_px == b.crop_top_px &&
+         a.crop_left_px == b.crop_left_px;
+}
+
+/// SDXL's micro-conditioning, [1, 6], in the order of diffusers' _get_add_time_ids.
+at::Tensor time_ids(const GenerationRequest& request, at::ScalarType dtype) {
+  const std::array<double, 6> values = {static_cast<double>(request.original_height_px),
+                                        static_cast<double>(request.original_width_px),
+                                        static_cast<double>(request.crop_top_px),
+                                        static_cast<double>(request.crop_left_px),
+                                        static_cast<double>(request.target_height_px),
+                                        static_cast<double>(request.target_width_px)};
+  return at::tensor(at::ArrayRef<double>(values), at::dtype(dtype)).unsqueeze(0);
+}
+
+Warning truncation(const char* which, int needed, int limit) {
+  return {"prompt_truncated", std::string(which) + " needs " + std::to_string(needed) +
+                                  " tokens, the model reads the first " + std::to_string(limit)};
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+}  // namespace
+
+std::shared_ptr<const PromptEncoding> PromptEncoder::encode(const GenerationRequest& request) {
+  const auto found = std::find_if(known_.begin(), known_.end(), [&](const Known& known) {
+    return ask_for_the_same(known.request, request);
+  });
+  if (found != known_.end()) return found->encoding;
+  known_.push_front({request, make(request)});
+  if (known_.size() > static_cast<std::size_t>(model_.info.max_pictures)) known_.pop_back();
+  return known_.front().encoding;
+}
+
+PromptEncoder::Text PromptEncoder::encode_text(const std::string& text, int clip_skip) const {
+  const Tokens first = model_.tokenizer.encode(text);
+  const Tokens second = model_.tokenizer_2.encode(text);
+  const auto as_tensor = [&](const Tokens& tokens) {
+    return at::tensor(tokens.ids, at::kLong).unsqueeze(0).to(model_.device);  // [1, L]
+  };
+  const EncodedText narrow = model_.text_encoder(as_tensor(first), clip_skip, model_.tick);
+  const EncodedText wide = model_.text_encoder_2(as_tensor(second), clip_skip, model_.tick);
+  return {at::cat({narrow.hidden, wide.hidden}, /*dim=*/-1), wide.pooled,
+          std::max(first.needed, second.needed)};
+}
+
+PromptEncoder::Text PromptEncoder::encode_negative(const GenerationRequest& request,
+                                                   const Text& prompt) const {
+  if (!request.negative_prompt && model_.force_zeros_for_empty_prompt) {
+    return {at::zeros_like(prompt.hidden), at::zeros_like(prompt.pooled), 0};
+  }
+  // diffusers applies clip_skip to the prompt only.
+  return encode_text(request.negative_prompt.value_or(""), /*clip_skip=*/0);
+}
+
+std::shared_ptr<const PromptEncoding> PromptEncoder::make(const GenerationRequest& request) const {
+  auto encoding = std::make_shared<PromptEncoding>();
+  const int limit = model_.info.prompt_token_limit;
+  const Text prompt = encode_text(request.prompt, request.clip_skip);
+  UNetPrompt rows{prompt.hidden,
+                  prompt.pooled,
+                  time_ids(request, model_.precision.networks).to(model_.device),
+                  {}};
+  encoding->tokens_needed = prompt.tokens_needed;
+  if (prompt.tokens_needed > limit) {
+    encoding->warnings.push_back(truncation("the prompt", prompt.tokens_needed, limit));
+  }
+  if (is_guided(request, model_.info)) {
+    const Text negative = encode_negative(request, prompt);
+    rows.embeddings = at::cat({negative.hidden, rows.embeddings});  // [2, L, D]
+    rows.pooled = at::cat({negative.pooled, rows.pooled});          // [2, P]
+    rows.time_ids = at::cat({rows.time_ids, rows.time_ids});        // [2, 6]
+    if (negative.tokens_needed > limit) {
+      encoding->warnings.push_back(
+          truncation("the negative prompt", negative.tokens_needed, limit));
+    }
+  } else if (request.negative_prompt != model_.info.negative_prompt &&
+             !request.negative_prompt.value_or("").empty()) {
+    encoding->warnings.push_back(
+        {"negative_prompt_unused", "a negative prompt has no effect without guidance"});
+  }
+  if (model_.info.guidance_embedded) {
+    rows.guidance = guidance_sinusoids(request.guidance_scale, model_.unet_config.guidance_width)
+                        .to(model_.device, model_.precision.networks);
+  }
+  if (!model_.known_words.empty()) {
+    const std::vector<std::string> unknown = unknown_words(request.prompt, model_.known_words);
+    if (!unknown.empty()) {
+      encoding->warnings.push_back(
+          {"unknown_words", "the model was not trained on: " + joined(unknown)});
+    }
+  }
+  encoding->conditioning = model_.unet.prepare(rows);
+  return encoding;
+}
+
+}  // namespace ssd1b

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "inference/pipeline/model.h"
+
+namespace ssd1b {
+
+/// A prompt and its negative prompt as the UNet reads them, and what is to be said about them.
+struct PromptEncoding {
+  UNetConditioning conditioning;  // one row, or two (negative prompt first) with guidance
+  int tokens_needed = 0;          // of the longer tokenizer, both specials included
+  std::vector<Warning> warnings;
+};
+
+/// Turns prompts into embeddings, as StableDiffusionXLPipeline.encode_prompt does. Pictures that
+/// ask for the same share one encoding. Used by the device thread only.
+class PromptEncoder {
+ public:
+  explicit PromptEncoder(const Model& model) : model_(model) {}
+
+  std::shared_ptr<const PromptEncoding> encode(const GenerationRequest& request);
+
+ private:
+  struct Text {
+    at::Tensor hidden;  // [1, L, D], D of both encoders together
+    at::Tensor pooled;  // [1, P]
+    int tokens_needed = 0;
+  };
+  struct Known {
+    GenerationRequest request;
+    std::shared_ptr<const PromptEncoding> encoding;
+  };
+
+  Text encode_text(const std::string& text, int clip_skip) const;
+  Text encode_negative(const GenerationRequest& request, const Text& prompt) const;
+  std::shared_ptr<const PromptEncoding> make(const GenerationRequest& request) const;
+
+  const Model& model_;
+  std::deque<Known> known_;  // the latest first
+};
+
+}  // namespace ssd1b
