@@ -33,8 +33,8 @@ TEST(Generate, ReturnsThePictureAndReportsEveryStep) {
                          {{1, PictureFinished{made}}}});
   std::vector<int> steps;
 
-  const GeneratedImage image =
-      generate(engine, {}, [&](const PictureProgress& progress) { steps.push_back(progress.step); });
+  const GeneratedImage image = generate(
+      engine, {}, [&](const PictureProgress& progress) { steps.push_back(progress.step); });
 
   EXPECT_EQ(image.seed, 7u);
   EXPECT_EQ(steps, (std::vector<int>{1, 2}));

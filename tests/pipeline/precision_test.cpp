@@ -1,0 +1,40 @@
+#include "inference/pipeline/precision.h"
+
+#include <gtest/gtest.h>
+
+#include "ssd1b/error.h"
+
+namespace ssd1b {
+namespace {
+
+const c10::Device kCpu(c10::kCPU);
+const c10::Device kGpu(c10::kCUDA, 0);
+
+TEST(ChoosePrecision, AutoIsAFixedRule) {
+  EXPECT_EQ(choose_precision("auto", "auto", kCpu, true).networks, at::kFloat);
+  EXPECT_EQ(choose_precision("auto", "auto", kCpu, true).vae, at::kFloat);
+  EXPECT_EQ(choose_precision("auto", "auto", kGpu, true).networks, at::kHalf);
+  EXPECT_EQ(choose_precision("auto", "auto", kGpu, true).vae, at::kBFloat16);
+  EXPECT_EQ(choose_precision("auto", "auto", kGpu, false).vae, at::kHalf);
+}
+
+TEST(ChoosePrecision, TheVaeFollowsTheModelUnlessItOverflows) {
+  EXPECT_EQ(choose_precision("bfloat16", "auto", kCpu, false).vae, at::kBFloat16);
+  EXPECT_EQ(choose_precision("bfloat16", "auto", kCpu, true).vae, at::kFloat);
+  EXPECT_EQ(choose_precision("float32", "auto", kGpu, true).vae, at::kFloat);
+  EXPECT_EQ(choose_precision("float16", "float16", kGpu, true).vae, at::kHalf);
+}
+
+TEST(ChoosePrecision, RefusesAnotherName) {
+  EXPECT_THROW(choose_precision("fp16", "auto", kCpu, true), Error);
+  EXPECT_THROW(choose_precision("auto", "half", kCpu, true), Error);
+}
+
+TEST(DtypeName, IsTheOptionsOwn) {
+  EXPECT_EQ(dtype_name(at::kFloat), "float32");
+  EXPECT_EQ(dtype_name(at::kHalf), "float16");
+  EXPECT_EQ(dtype_name(at::kBFloat16), "bfloat16");
+}
+
+}  // namespace
+}  // namespace ssd1b
