@@ -1,0 +1,42 @@
+#include "apps/run_program.h"
+
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "logging/log.h"
+#include "ssd1b/error.h"
+
+namespace ssd1b {
+namespace {
+
+int end_with(const char* name, const std::string& what, ErrorCode code) {
+  shut_down_logging();
+  std::fflush(stdout);
+  std::fprintf(stderr, "%s: %s\n", name, what.c_str());
+  return exit_status_of(code);
+}
+
+}  // namespace
+
+int run_program(const char* name, const std::function<int()>& body) {
+  try {
+    const int status = body();
+    shut_down_logging();
+    return status;
+  } catch (const Error& error) {
+    return end_with(name, error.what(), error.code());
+  } catch (const std::bad_alloc&) {
+    return end_with(name, "the system gave no memory", ErrorCode::SystemRefused);
+  } catch (const std::exception& fault) {
+    return end_with(name, std::string("this is a bug: ") + fault.what(), ErrorCode::InternalError);
+  }
+}
+
+int print_and_end(const std::string& text) {
+  std::fputs(text.c_str(), stdout);
+  if (std::fflush(stdout) != 0) throw Error(ErrorCode::SystemRefused, "standard output is closed");
+  return 0;
+}
+
+}  // namespace ssd1b
