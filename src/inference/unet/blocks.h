@@ -8,6 +8,7 @@
 
 #include "inference/layers/resample.h"
 #include "inference/layers/resnet_block.h"
+#include "inference/layers/tick.h"
 #include "inference/unet/transformer.h"
 #include "inference/unet/unet_config.h"
 
@@ -17,6 +18,7 @@ namespace ssd1b {
 struct BlockInput {
   const at::Tensor& activated_time;       // SiLU(time embedding) [B, T]
   const std::vector<KeysValues>& prompt;  // of all transformer blocks of the UNet, in order
+  const Tick& tick;                       // called after every resnet and its transformer
 };
 
 /// Resnets, each with a transformer behind it where the config has them. `first_prompt`: the place

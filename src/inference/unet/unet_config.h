@@ -52,7 +52,7 @@ struct UNetConfig {
   std::int64_t conv_in_kernel = 3;
   std::int64_t conv_out_kernel = 3;
 
-  std::int64_t channels_first() const { return down_blocks.front().channels; }
+  std::int64_t first_channels() const { return down_blocks.front().channels; }
 };
 
 }  // namespace ssd1b

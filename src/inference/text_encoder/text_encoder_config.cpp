@@ -1,0 +1,55 @@
+#include "inference/text_encoder/text_encoder_config.h"
+
+#include <optional>
+
+namespace ssd1b {
+namespace {
+
+// Far above any model, far below what would overflow or take long to build.
+constexpr std::int64_t kMaxWidth = std::int64_t{1} << 17;
+constexpr std::int64_t kMaxLayers = 1024;
+constexpr std::int64_t kMaxTokens = std::int64_t{1} << 24;
+
+std::int64_t integer_between(const ConfigDocument& document, const std::string& key,
+                             std::int64_t standard, std::int64_t least, std::int64_t most) {
+  const std::int64_t value = document.optional_integer(key).value_or(standard);
+  document.require(least <= value && value <= most, key,
+                   "an integer from " + std::to_string(least) + " to " + std::to_string(most));
+  return value;
+}
+
+TextActivation activation_of(const ConfigDocument& document) {
+  const std::string name = document.optional_text("hidden_act").value_or("quick_gelu");
+  if (name == "quick_gelu") return TextActivation::QuickGelu;
+  if (name == "gelu") return TextActivation::Gelu;
+  if (name == "gelu_pytorch_tanh") return TextActivation::GeluTanh;
+  document.fail("hidden_act", "quick_gelu, gelu or gelu_pytorch_tanh");
+}
+
+}  // namespace
+
+TextEncoderConfig TextEncoderConfig::from(const ConfigDocument& document,
+                                          const std::string& class_name) {
+  const std::string model_type = document.optional_text("model_type").value_or("clip_text_model");
+  document.require(model_type == "clip_text_model", "model_type",
+                   "clip_text_model (this program knows no other)");
+  TextEncoderConfig config;
+  config.vocabulary = integer_between(document, "vocab_size", 49408, 1, kMaxTokens);
+  config.width = integer_between(document, "hidden_size", 512, 1, kMaxWidth);
+  config.feed_forward_width = integer_between(document, "intermediate_size", 2048, 1, kMaxWidth);
+  config.layers = integer_between(document, "num_hidden_layers", 12, 1, kMaxLayers);
+  config.heads = integer_between(document, "num_attention_heads", 8, 1, config.width);
+  document.require(config.width % config.heads == 0, "num_attention_heads",
+                   "a divisor of hidden_size");
+  config.positions = integer_between(document, "max_position_embeddings", 77, 1, kMaxWidth);
+  config.activation = activation_of(document);
+  config.norm_eps = document.optional_number("layer_norm_eps").value_or(1e-5);
+  document.require(config.norm_eps > 0.0, "layer_norm_eps", "a number above 0");
+  config.eos_token_id = integer_between(document, "eos_token_id", 49407, 0, kMaxTokens);
+  if (class_name == "CLIPTextModelWithProjection") {
+    config.projection_width = integer_between(document, "projection_dim", 512, 1, kMaxWidth);
+  }
+  return config;
+}
+
+}  // namespace ssd1b

@@ -1,0 +1,121 @@
+#include "inference/unet/transformer.h"
+
+#include <ATen/ATen.h>
+
+namespace ssd1b {
+namespace {
+
+constexpr double kLayerNormEps = 1e-5;    // BasicTransformerBlock's; no config sets it
+constexpr double kGroupNormEps = 1e-6;    // Transformer2DModel's; no config sets it
+constexpr std::int64_t kFeedForward = 4;  // times as wide as the block
+
+std::variant<Linear, Conv2d> projection(std::int64_t inputs, std::int64_t outputs, bool is_linear) {
+  if (is_linear) return Linear(inputs, outputs);
+  return Conv2d(same_size_conv(inputs, outputs, /*kernel=*/1));
+}
+
+at::Tensor to_tokens(const at::Tensor& pixels) {
+  return pixels.permute({0, 2, 3, 1}).flatten(1, 2);  // [B, h w, C]
+}
+
+at::Tensor to_pixels(const at::Tensor& tokens, std::int64_t height, std::int64_t width) {
+  return tokens.unflatten(1, {height, width}).permute({0, 3, 1, 2});  // [B, C, h, w]
+}
+
+at::Tensor project_to_tokens(const at::Tensor& pixels,
+                             const std::variant<Linear, Conv2d>& product) {
+  if (const auto* linear = std::get_if<Linear>(&product)) return (*linear)(to_tokens(pixels));
+  return to_tokens(std::get<Conv2d>(product)(pixels));
+}
+
+at::Tensor project_to_pixels(const at::Tensor& tokens, const std::variant<Linear, Conv2d>& product,
+                             std::int64_t height, std::int64_t width) {
+  if (const auto* linear = std::get_if<Linear>(&product)) {
+    return to_pixels((*linear)(tokens), height, width);
+  }
+  return std::get<Conv2d>(product)(to_pixels(tokens, height, width));
+}
+
+/// Not the channels where these are no multiple of the heads: so diffusers rounds.
+std::int64_t inner_width(const TransformerConfig& config) {
+  return config.channels / config.heads * config.heads;
+}
+
+}  // namespace
+
+FeedForward::FeedForward(std::int64_t width)
+    : proj_in(width, 2 * kFeedForward * width), proj_out(kFeedForward * width, width) {}
+
+at::Tensor FeedForward::operator()(const at::Tensor& hidden) const {
+  const std::vector<at::Tensor> halves = proj_in(hidden).chunk(2, -1);  // values, gates
+  return proj_out(at::gelu(halves[1]).mul_(halves[0]));
+}
+
+TransformerBlock::TransformerBlock(const AttentionConfig& config)
+    : norm1(config.width, kLayerNormEps),
+      norm2(config.width, kLayerNormEps),
+      norm3(config.width, kLayerNormEps),
+      attn1(config),
+      attn2(config),
+      ff(config.width) {}
+
+at::Tensor TransformerBlock::operator()(const at::Tensor& hidden, const KeysValues& prompt) const {
+  at::Tensor out = attn1(norm1(hidden)).add_(hidden);
+  out = attn2(norm2(out), prompt).add_(out);
+  return ff(norm3(out)).add_(out);
+}
+
+Transformer::Transformer(const TransformerConfig& config)
+    : norm(config.norm_groups, config.channels, kGroupNormEps),
+      proj_in(projection(config.channels, inner_width(config), config.use_linear_projection)),
+      proj_out(projection(inner_width(config), config.channels, config.use_linear_projection)) {
+  AttentionConfig attention;
+  attention.width = inner_width(config);
+  attention.heads = config.heads;
+  attention.inner_width = attention.width;
+  attention.context_width = config.cross_attention_width;
+  transformer_blocks.reserve(config.depth);
+  for (std::int64_t i = 0; i < config.depth; ++i) transformer_blocks.emplace_back(attention);
+}
+
+at::Tensor Transformer::operator()(const at::Tensor& hidden, const KeysValues* prompts) const {
+  const std::int64_t height = hidden.size(2);
+  const std::int64_t width = hidden.size(3);
+  at::Tensor tokens = project_to_tokens(norm(hidden), proj_in);  // [B, h w, D]
+  for (const TransformerBlock& block : transformer_blocks) tokens = block(tokens, *prompts++);
+  return project_to_pixels(tokens, proj_out, height, width).add_(hidden);
+}
+
+void Transformer::prepare(const at::Tensor& embeddings, std::vector<KeysValues>& prompts) const {
+  for (const TransformerBlock& block : transformer_blocks) {
+    prompts.push_back(block.attn2.prepare(embeddings));
+  }
+}
+
+void visit_parameters(FeedForward& feed_forward, const Scope& scope) {
+  visit_parameters(feed_forward.proj_in, scope / "net" / 0 / "proj");
+  visit_parameters(feed_forward.proj_out, scope / "net" / 2);
+}
+
+void visit_parameters(TransformerBlock& block, const Scope& scope) {
+  visit_parameters(block.norm1, scope / "norm1");
+  visit_parameters(block.attn1, scope / "attn1");
+  visit_parameters(block.norm2, scope / "norm2");
+  visit_parameters(block.attn2, scope / "attn2");
+  visit_parameters(block.norm3, scope / "norm3");
+  visit_parameters(block.ff, scope / "ff");
+}
+
+void visit_parameters(Transformer& transformer, const Scope& scope) {
+  const auto visit = [](auto& projection, const Scope& place) {
+    std::visit([&](auto& product) { visit_parameters(product, place); }, projection);
+  };
+  visit_parameters(transformer.norm, scope / "norm");
+  visit(transformer.proj_in, scope / "proj_in");
+  for (std::size_t i = 0; i < transformer.transformer_blocks.size(); ++i) {
+    visit_parameters(transformer.transformer_blocks[i], scope / "transformer_blocks" / i);
+  }
+  visit(transformer.proj_out, scope / "proj_out");
+}
+
+}  // namespace ssd1b

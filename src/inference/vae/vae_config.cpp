@@ -1,0 +1,88 @@
+#include "inference/vae/vae_config.h"
+
+#include <optional>
+#include <string>
+
+namespace ssd1b {
+namespace {
+
+// Far above any model, far below what would overflow or take long to build.
+constexpr std::size_t kMaxBlocks = 8;
+constexpr std::int64_t kMaxLayers = 64;
+constexpr std::int64_t kMaxWidth = std::int64_t{1} << 16;
+
+std::int64_t integer_between(const ConfigDocument& document, const std::string& key,
+                             std::int64_t standard, std::int64_t most) {
+  const std::int64_t value = document.optional_integer(key).value_or(standard);
+  document.require(1 <= value && value <= most, key,
+                   "an integer from 1 to " + std::to_string(most));
+  return value;
+}
+
+void require_text(const ConfigDocument& document, const std::string& key,
+                  const std::string& known) {
+  document.require(document.optional_text(key).value_or(known) == known, key,
+                   known + " (this program knows no other)");
+}
+
+void require_blocks(const ConfigDocument& document, const std::string& key,
+                    const std::string& known, std::size_t count) {
+  const std::optional<std::vector<std::string>> types = document.optional_texts(key);
+  const std::vector<std::string> wanted(count, known);
+  document.require(types.value_or(std::vector<std::string>{known}) == wanted, key,
+                   std::to_string(count) + " times " + known);
+}
+
+void read_latent_statistics(const ConfigDocument& document, VaeConfig& config) {
+  config.latents_mean = document.optional_numbers("latents_mean").value_or(std::vector<double>());
+  config.latents_std = document.optional_numbers("latents_std").value_or(std::vector<double>());
+  const std::string must = "a list of " + std::to_string(config.latent_channels) +
+                           " numbers or null, as its counterpart is";
+  for (const char* key : {"latents_mean", "latents_std"}) {
+    if (config.latents_mean.empty() && config.latents_std.empty()) return;
+    const std::size_t count = document.optional_numbers(key).value_or(std::vector<double>()).size();
+    document.require(count == static_cast<std::size_t>(config.latent_channels), key, must);
+  }
+  for (const double deviation : config.latents_std) {
+    document.require(deviation > 0.0, "latents_std", "made of numbers above 0");
+  }
+}
+
+}  // namespace
+
+VaeConfig VaeConfig::from(const ConfigDocument& document) {
+  require_text(document, "_class_name", "AutoencoderKL");
+  require_text(document, "act_fn", "silu");
+  VaeConfig config;
+  if (const auto channels = document.optional_integers("block_out_channels")) {
+    config.block_channels = *channels;
+  }
+  const std::size_t blocks = config.block_channels.size();
+  document.require(1 <= blocks && blocks <= kMaxBlocks, "block_out_channels",
+                   "a list of 1 to " + std::to_string(kMaxBlocks));
+  config.norm_groups = integer_between(document, "norm_num_groups", 32, kMaxWidth);
+  for (const std::int64_t channels : config.block_channels) {
+    document.require(1 <= channels && channels <= kMaxWidth, "block_out_channels",
+                     "made of integers from 1 to " + std::to_string(kMaxWidth));
+    document.require(channels % config.norm_groups == 0, "norm_num_groups",
+                     "a divisor of each of block_out_channels");
+  }
+  require_blocks(document, "down_block_types", "DownEncoderBlock2D", blocks);
+  require_blocks(document, "up_block_types", "UpDecoderBlock2D", blocks);
+  for (const char* key : {"in_channels", "out_channels"}) {
+    document.require(document.optional_integer(key).value_or(3) == 3, key, "3: red, green, blue");
+  }
+  config.latent_channels = integer_between(document, "latent_channels", 4, kMaxWidth);
+  config.layers_per_block = integer_between(document, "layers_per_block", 1, kMaxLayers);
+  config.has_mid_attention = document.optional_boolean("mid_block_add_attention").value_or(true);
+  config.has_quant_conv = document.optional_boolean("use_quant_conv").value_or(true);
+  config.has_post_quant_conv = document.optional_boolean("use_post_quant_conv").value_or(true);
+  config.force_upcast = document.optional_boolean("force_upcast").value_or(true);
+  config.scaling_factor = document.optional_number("scaling_factor").value_or(0.18215);
+  document.require(config.scaling_factor > 0.0, "scaling_factor", "a number above 0");
+  // shift_factor is not read: the pipeline of SDXL does not use it either.
+  read_latent_statistics(document, config);
+  return config;
+}
+
+}  // namespace ssd1b
