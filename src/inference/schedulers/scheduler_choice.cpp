@@ -1,0 +1,116 @@
+#include "inference/schedulers/scheduler_choice.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "inference/schedulers/scheduler_config.h"
+#include "inference/schedulers/scheduler_list.h"
+#include "ssd1b/error.h"
+
+namespace ssd1b {
+namespace {
+
+constexpr int kMaxSteps = 150;
+constexpr const char* kSolverClass = "DPMSolverMultistepScheduler";
+
+/// The settings of one name; throws Error(BadModel) where diffusers' class would refuse them.
+SchedulerConfig config_of(const SchedulerName& name, const SchedulerClass& of_class,
+                          const ConfigDocument& document) {
+  SchedulerConfig config = read_scheduler_config(document, of_class.keys, of_class.defaults);
+  if (name.has_karras_sigmas) {
+    if (config.sigma_kind == SigmaKind::Exponential || config.sigma_kind == SigmaKind::Beta) {
+      document.fail(
+          config.sigma_kind == SigmaKind::Beta ? "use_beta_sigmas" : "use_exponential_sigmas",
+          "false with Karras sigmas");
+    }
+    config.sigma_kind = SigmaKind::Karras;
+  }
+  config.is_stochastic = name.is_stochastic.value_or(config.is_stochastic);
+  return config;
+}
+
+/// Which name stands for the folder's class with the folder's own settings.
+std::string own_name_of(const ConfigDocument& document, const std::string& class_name) {
+  bool is_stochastic = false;
+  if (class_name == kSolverClass) {
+    const std::string algorithm = document.optional_text("algorithm_type").value_or("dpmsolver++");
+    document.require(
+        algorithm == "dpmsolver++" || algorithm == "sde-dpmsolver++" || algorithm == "deis",
+        "algorithm_type", "dpmsolver++ or sde-dpmsolver++");
+    is_stochastic = algorithm == "sde-dpmsolver++";
+  }
+  for (const SchedulerName& each : scheduler_names()) {
+    if (class_name == each.class_name && each.is_stochastic.value_or(false) == is_stochastic) {
+      return each.name;
+    }
+  }
+  std::string classes;
+  for (const SchedulerName& each : scheduler_names()) {
+    const std::string known = each.class_name;
+    if (classes.find(known) == std::string::npos) classes += (classes.empty() ? "" : ", ") + known;
+  }
+  document.fail("_class_name", "one of " + classes);
+}
+
+int max_steps_of(const SchedulerClass& of_class, const SchedulerConfig& config) {
+  const int most = std::min(kMaxSteps, config.num_train_timesteps);
+  const auto& keys = of_class.keys.keys;
+  const bool is_distilled =
+      std::find(keys.begin(), keys.end(), "original_inference_steps") != keys.end();
+  return is_distilled ? std::min(most, config.original_inference_steps) : most;
+}
+
+}  // namespace
+
+struct SchedulerChoice::Entry {
+  const SchedulerClass* of_class = nullptr;
+  SchedulerConfig config;
+};
+
+SchedulerChoice::SchedulerChoice(const ConfigDocument& scheduler_config)
+    : own_class_(scheduler_config.text("_class_name")),
+      own_name_(own_name_of(scheduler_config, own_class_)) {
+  for (const SchedulerName& name : scheduler_names()) {
+    const SchedulerClass* of_class = find_scheduler_class(name.class_name);
+    try {
+      const SchedulerConfig config = config_of(name, *of_class, scheduler_config);
+      entries_.push_back({of_class, config});
+      list_.push_back({name.name, of_class->name, max_steps_of(*of_class, config)});
+    } catch (const Error&) {
+      // What diffusers' class of another name would refuse is no fault of the folder.
+      if (name.name == own_name_) throw;
+    }
+  }
+}
+
+SchedulerChoice::~SchedulerChoice() = default;
+SchedulerChoice::SchedulerChoice(SchedulerChoice&&) noexcept = default;
+SchedulerChoice& SchedulerChoice::operator=(SchedulerChoice&&) noexcept = default;
+
+std::string SchedulerChoice::name_of(const std::string& asked) const {
+  if (asked == own_class_) return own_name_;
+  std::string names;
+  for (const SchedulerInfo& each : list_) {
+    if (asked == each.name || asked == each.class_name) return each.name;
+    names += (names.empty() ? "" : ", ") + each.name;
+  }
+  throw Error(ErrorCode::InvalidValue, "scheduler must be one of " + names, "scheduler");
+}
+
+std::unique_ptr<Scheduler> SchedulerChoice::make(const std::string& name,
+                                                 const SchedulerStart& start) const {
+  for (std::size_t i = 0; i < list_.size(); ++i) {
+    if (list_[i].name != name) continue;
+    if (start.steps < 1 || start.steps > list_[i].max_steps) {
+      throw Error(ErrorCode::InvalidValue,
+                  "steps must be between 1 and " + std::to_string(list_[i].max_steps) + ", got " +
+                      std::to_string(start.steps) + " (scheduler " + name + ")",
+                  "steps");
+    }
+    return entries_[i].of_class->make(entries_[i].config, start);
+  }
+  throw Error(ErrorCode::InvalidValue, "scheduler " + name + " is not one of this model's",
+              "scheduler");
+}
+
+}  // namespace ssd1b

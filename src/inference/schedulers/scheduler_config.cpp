@@ -1,0 +1,192 @@
+#include "inference/schedulers/scheduler_config.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+#include <utility>
+
+namespace ssd1b {
+namespace {
+
+constexpr std::int64_t kMaxTrainTimesteps = 100000;
+constexpr std::array<std::string_view, 6> kKeysOfEveryClass = {
+    "num_train_timesteps", "beta_start",    "beta_end",
+    "beta_schedule",       "trained_betas", "prediction_type"};
+
+/// Reads the keys that a class takes; the others stay at the class's defaults.
+class KeyReader {
+ public:
+  KeyReader(const ConfigDocument& document, const SchedulerKeys& keys)
+      : document_(document), keys_(keys.keys) {
+    // diffusers drops what it wrote down as not given by the user.
+    if (document.has("_use_default_values")) unset_ = document.texts("_use_default_values");
+  }
+
+  /// Whether the class takes the key and the file has it.
+  bool takes(const char* key) const {
+    const auto is_key = [&](std::string_view each) { return each == key; };
+    if (std::none_of(keys_.begin(), keys_.end(), is_key) &&
+        std::none_of(kKeysOfEveryClass.begin(), kKeysOfEveryClass.end(), is_key)) {
+      return false;
+    }
+    return given(key);
+  }
+  bool given(const char* key) const {
+    return document_.has(key) && std::find(unset_.begin(), unset_.end(), key) == unset_.end();
+  }
+
+  void boolean(const char* key, bool& value) const {
+    if (takes(key)) value = document_.boolean(key);
+  }
+  bool flag(const char* key) const { return takes(key) && document_.boolean(key); }
+  void number(const char* key, double low, double high, double& value) const {
+    if (!takes(key)) return;
+    value = document_.number(key);
+    document_.require(value >= low && value <= high, key,
+                      "between " + std::to_string(low) + " and " + std::to_string(high));
+  }
+  void integer(const char* key, std::int64_t low, std::int64_t high, int& value) const {
+    if (!takes(key)) return;
+    const std::int64_t got = document_.integer(key);
+    document_.require(got >= low && got <= high, key,
+                      "between " + std::to_string(low) + " and " + std::to_string(high));
+    value = static_cast<int>(got);
+  }
+  template <typename Value>
+  void word(const char* key, const Words<Value>& words, Value& value) const {
+    if (!takes(key)) return;
+    const std::string got = document_.text(key);
+    std::string all;
+    for (const auto& [name, each] : words) {
+      if (got == name) {
+        value = each;
+        return;
+      }
+      all += (all.empty() ? "" : ", ") + std::string(name);
+    }
+    document_.fail(key, "one of " + all);
+  }
+  /// A switch that changes what a scheduler does in a way that is not followed here.
+  void refuse_flag(const char* key) const {
+    if (flag(key)) document_.fail(key, "false");
+  }
+  void refuse_value(const char* key) const {
+    if (takes(key)) document_.fail(key, "null or absent");
+  }
+
+ private:
+  const ConfigDocument& document_;
+  const std::vector<std::string_view>& keys_;
+  std::vector<std::string> unset_;
+};
+
+void read_noise(const ConfigDocument& document, const KeyReader& reader, const SchedulerKeys& keys,
+                SchedulerConfig& config) {
+  reader.integer("num_train_timesteps", 2, kMaxTrainTimesteps, config.num_train_timesteps);
+  reader.number("beta_start", 0.0, 1.0, config.beta_start);
+  reader.number("beta_end", 0.0, 1.0, config.beta_end);
+  reader.word("beta_schedule", keys.beta_schedules, config.beta_schedule);
+  if (reader.given("trained_betas")) {
+    config.trained_betas = document.numbers("trained_betas");
+    document.require(
+        config.trained_betas.size() == static_cast<std::size_t>(config.num_train_timesteps),
+        "trained_betas", "a list of num_train_timesteps numbers");
+  }
+  reader.boolean("rescale_betas_zero_snr", config.rescale_betas_zero_snr);
+  reader.word("prediction_type", keys.prediction_types, config.prediction_type);
+}
+
+void read_sigmas(const ConfigDocument& document, const KeyReader& reader, SchedulerConfig& config) {
+  reader.word<TimestepSpacing>("timestep_spacing",
+                               {{"linspace", TimestepSpacing::Linspace},
+                                {"leading", TimestepSpacing::Leading},
+                                {"trailing", TimestepSpacing::Trailing}},
+                               config.timestep_spacing);
+  reader.integer("steps_offset", 0, kMaxTrainTimesteps, config.steps_offset);
+  const std::pair<const char*, SigmaKind> kinds[] = {
+      {"use_karras_sigmas", SigmaKind::Karras},
+      {"use_lu_lambdas", SigmaKind::Lu},
+      {"use_exponential_sigmas", SigmaKind::Exponential},
+      {"use_beta_sigmas", SigmaKind::Beta},
+  };
+  for (const auto& [key, kind] : kinds) {
+    if (!reader.flag(key)) continue;
+    document.require(config.sigma_kind == SigmaKind::Plain, key,
+                     "false where another kind of sigmas is asked for");
+    config.sigma_kind = kind;
+  }
+  // Every class looks for these two, whether it has them as settings of its own or not.
+  for (auto [key, value] :
+       {std::pair("sigma_min", &config.sigma_min), std::pair("sigma_max", &config.sigma_max)}) {
+    if (!reader.given(key)) continue;
+    *value = document.number(key);
+    document.require(**value > 0.0 && std::isfinite(**value), key, "a number above 0");
+  }
+  reader.word<FinalSigma>("final_sigmas_type",
+                          {{"zero", FinalSigma::Zero}, {"sigma_min", FinalSigma::SigmaMin}},
+                          config.final_sigma);
+  reader.word<bool>("interpolation_type", {{"linear", false}, {"log_linear", true}},
+                    config.log_linear_interpolation);
+  reader.word<bool>("timestep_type", {{"discrete", false}, {"continuous", true}},
+                    config.continuous_timesteps);
+}
+
+void read_clipping(const KeyReader& reader, SchedulerConfig& config) {
+  constexpr double kMax = std::numeric_limits<float>::max();
+  reader.boolean("set_alpha_to_one", config.set_alpha_to_one);
+  reader.boolean("clip_sample", config.clip_sample);
+  reader.number("clip_sample_range", 0.0, kMax, config.clip_sample_range);
+  reader.boolean("thresholding", config.thresholding);
+  reader.number("dynamic_thresholding_ratio", 0.0, 1.0, config.dynamic_thresholding_ratio);
+  reader.number("sample_max_value", 0.0, kMax, config.sample_max_value);
+}
+
+void read_solver(const ConfigDocument& document, const KeyReader& reader, const SchedulerKeys& keys,
+                 SchedulerConfig& config) {
+  reader.integer("solver_order", 1, 3, config.solver_order);
+  reader.word("algorithm_type", keys.algorithms, config.is_stochastic);
+  reader.word("solver_type", keys.solver_types, config.solver_type);
+  reader.boolean("lower_order_final", config.lower_order_final);
+  reader.boolean("euler_at_final", config.euler_at_final);
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  reader.number("lambda_min_clipped", -kInfinity, kInfinity, config.lambda_min_clipped);
+  reader.boolean("predict_x0", config.predict_x0);
+  if (reader.takes("disable_corrector")) {
+    config.disable_corrector = document.integers("disable_corrector");
+  }
+}
+
+void read_of_one_class(const KeyReader& reader, SchedulerConfig& config) {
+  reader.boolean("skip_prk_steps", config.skip_prk_steps);
+  reader.integer("original_inference_steps", 1, config.num_train_timesteps,
+                 config.original_inference_steps);
+  reader.number("timestep_scaling", 0.0, std::numeric_limits<float>::max(),
+                config.timestep_scaling);
+  reader.word("variance_type",
+              Words<VarianceType>{{"fixed_small", VarianceType::FixedSmall},
+                                  {"fixed_small_log", VarianceType::FixedSmallLog},
+                                  {"fixed_large", VarianceType::FixedLarge},
+                                  {"fixed_large_log", VarianceType::FixedLargeLog}},
+              config.variance_type);
+  reader.refuse_flag("use_flow_sigmas");
+  reader.refuse_flag("use_dynamic_shifting");
+  reader.refuse_value("shift_terminal");
+  reader.refuse_value("solver_p");
+}
+
+}  // namespace
+
+SchedulerConfig read_scheduler_config(const ConfigDocument& document, const SchedulerKeys& keys,
+                                      const SchedulerConfig& defaults) {
+  const KeyReader reader(document, keys);
+  SchedulerConfig config = defaults;
+  read_noise(document, reader, keys, config);
+  read_sigmas(document, reader, config);
+  read_clipping(reader, config);
+  read_solver(document, reader, keys, config);
+  read_of_one_class(reader, config);
+  return config;
+}
+
+}  // namespace ssd1b

@@ -1,0 +1,256 @@
+#include "inference/schedulers/scheduler_list.h"
+
+#include <initializer_list>
+
+#include "inference/schedulers/algorithms.h"
+
+namespace ssd1b {
+namespace {
+
+const Words<BetaSchedule> kBetaSchedules = {{"linear", BetaSchedule::Linear},
+                                            {"scaled_linear", BetaSchedule::ScaledLinear},
+                                            {"squaredcos_cap_v2", BetaSchedule::SquaredCosine}};
+const Words<PredictionType> kPredictions = {{"epsilon", PredictionType::Epsilon},
+                                            {"v_prediction", PredictionType::VPrediction},
+                                            {"sample", PredictionType::Sample}};
+const Words<PredictionType> kNoSample = {{"epsilon", PredictionType::Epsilon},
+                                         {"v_prediction", PredictionType::VPrediction}};
+// A setting of another solver becomes the class's own, as in diffusers.
+const Words<SolverType> kDpmTypes = {{"midpoint", SolverType::Midpoint},
+                                     {"heun", SolverType::Heun},
+                                     {"logrho", SolverType::Midpoint},
+                                     {"bh1", SolverType::Midpoint},
+                                     {"bh2", SolverType::Midpoint}};
+const Words<SolverType> kUniPcTypes = {{"bh1", SolverType::Bh1},
+                                       {"bh2", SolverType::Bh2},
+                                       {"midpoint", SolverType::Bh2},
+                                       {"heun", SolverType::Bh2},
+                                       {"logrho", SolverType::Bh2}};
+
+using Keys = std::vector<std::string_view>;
+
+const Keys kSpacing = {"timestep_spacing", "steps_offset"};
+const Keys kKinds = {"use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas"};
+const Keys kClipping = {"clip_sample", "clip_sample_range"};
+const Keys kThresholding = {"thresholding", "dynamic_thresholding_ratio", "sample_max_value"};
+const Keys kSolver = {"solver_order", "solver_type", "lower_order_final", "use_flow_sigmas",
+                      "use_dynamic_shifting"};
+
+Keys joined(std::initializer_list<Keys> lists) {
+  Keys all;
+  for (const Keys& list : lists) all.insert(all.end(), list.begin(), list.end());
+  return all;
+}
+
+SchedulerKeys keys_of(std::initializer_list<Keys> lists,
+                      const Words<PredictionType>& predictions = kPredictions) {
+  SchedulerKeys keys;
+  keys.keys = joined(lists);
+  keys.beta_schedules = kBetaSchedules;
+  keys.prediction_types = predictions;
+  return keys;
+}
+
+/// Betas of Stable Diffusion, where a class has them as its defaults.
+SchedulerConfig stable_diffusion_betas(BetaSchedule schedule) {
+  SchedulerConfig config;
+  config.beta_start = 0.00085;
+  config.beta_end = 0.012;
+  config.beta_schedule = schedule;
+  return config;
+}
+
+SchedulerClass euler() {
+  return {"EulerDiscreteScheduler",
+          make_euler,
+          keys_of({kSpacing,
+                   kKinds,
+                   {"interpolation_type", "timestep_type", "rescale_betas_zero_snr",
+                    "final_sigmas_type"}}),
+          {}};
+}
+
+SchedulerClass euler_ancestral() {
+  return {"EulerAncestralDiscreteScheduler",
+          make_euler_ancestral,
+          keys_of({kSpacing, {"rescale_betas_zero_snr"}}, kNoSample),
+          {}};
+}
+
+SchedulerClass heun() {
+  SchedulerKeys keys = keys_of({kSpacing, kKinds, kClipping});
+  keys.beta_schedules.emplace_back("exp", BetaSchedule::Exponential);
+  return {"HeunDiscreteScheduler", make_heun, keys, stable_diffusion_betas(BetaSchedule::Linear)};
+}
+
+SchedulerClass ddim() {
+  SchedulerConfig defaults;
+  defaults.clip_sample = true;
+  defaults.timestep_spacing = TimestepSpacing::Leading;
+  return {
+      "DDIMScheduler", make_ddim,
+      keys_of({kSpacing, kClipping, kThresholding, {"set_alpha_to_one", "rescale_betas_zero_snr"}}),
+      defaults};
+}
+
+SchedulerClass ddpm() {
+  SchedulerConfig defaults;
+  defaults.clip_sample = true;
+  defaults.timestep_spacing = TimestepSpacing::Leading;
+  SchedulerKeys keys =
+      keys_of({kSpacing, kClipping, kThresholding, {"variance_type", "rescale_betas_zero_snr"}});
+  keys.beta_schedules.emplace_back("laplace", BetaSchedule::Laplace);
+  keys.beta_schedules.emplace_back("sigmoid", BetaSchedule::Sigmoid);
+  return {"DDPMScheduler", make_ddpm, keys, defaults};
+}
+
+SchedulerClass pndm() {
+  SchedulerConfig defaults;
+  defaults.set_alpha_to_one = false;
+  defaults.timestep_spacing = TimestepSpacing::Leading;
+  return {"PNDMScheduler", make_pndm,
+          keys_of({kSpacing, {"skip_prk_steps", "set_alpha_to_one"}}, kNoSample), defaults};
+}
+
+SchedulerClass lms() {
+  SchedulerConfig defaults;
+  defaults.karras_ignores_ends = true;
+  return {"LMSDiscreteScheduler", make_lms, keys_of({kSpacing, kKinds}), defaults};
+}
+
+SchedulerClass dpm_multistep() {
+  // algorithm_type is the name's to decide.
+  SchedulerKeys keys = keys_of({kSpacing,
+                                kKinds,
+                                kThresholding,
+                                kSolver,
+                                {"euler_at_final", "use_lu_lambdas", "final_sigmas_type",
+                                 "lambda_min_clipped", "variance_type", "rescale_betas_zero_snr"}});
+  keys.solver_types = kDpmTypes;
+  return {"DPMSolverMultistepScheduler", make_dpm_multistep, keys, {}};
+}
+
+SchedulerClass dpm_singlestep() {
+  SchedulerConfig defaults;
+  defaults.lower_order_final = false;
+  SchedulerKeys keys =
+      keys_of({kKinds,
+               kThresholding,
+               kSolver,
+               {"algorithm_type", "final_sigmas_type", "lambda_min_clipped", "variance_type"}});
+  keys.solver_types = kDpmTypes;
+  keys.algorithms = {{"dpmsolver++", false}, {"sde-dpmsolver++", true}, {"deis", false}};
+  return {"DPMSolverSinglestepScheduler", make_dpm_singlestep, keys, defaults};
+}
+
+SchedulerClass dpm_sde() {
+  // noise_sampler_seed is not followed: the request's seed decides.
+  SchedulerConfig defaults = stable_diffusion_betas(BetaSchedule::Linear);
+  defaults.karras_ignores_ends = true;
+  return {"DPMSolverSDEScheduler", make_dpm_sde, keys_of({kSpacing, kKinds}, kNoSample), defaults};
+}
+
+SchedulerClass dpm2() {
+  return {"KDPM2DiscreteScheduler", make_dpm2, keys_of({kSpacing, kKinds}, kNoSample),
+          stable_diffusion_betas(BetaSchedule::Linear)};
+}
+
+SchedulerClass dpm2_ancestral() {
+  return {"KDPM2AncestralDiscreteScheduler", make_dpm2_ancestral,
+          keys_of({kSpacing, kKinds}, kNoSample), stable_diffusion_betas(BetaSchedule::Linear)};
+}
+
+SchedulerClass unipc() {
+  SchedulerKeys keys = keys_of({kSpacing,
+                                kKinds,
+                                kThresholding,
+                                kSolver,
+                                {"predict_x0", "disable_corrector", "solver_p", "shift_terminal",
+                                 "final_sigmas_type", "rescale_betas_zero_snr"}});
+  keys.solver_types = kUniPcTypes;
+  return {"UniPCMultistepScheduler", make_unipc, keys, {}};
+}
+
+SchedulerClass deis() {
+  SchedulerKeys keys = keys_of({kSpacing, kKinds, kThresholding, kSolver, {"algorithm_type"}});
+  keys.solver_types = kDpmTypes;
+  keys.algorithms = {{"deis", false}, {"dpmsolver", false}, {"dpmsolver++", false}};
+  return {"DEISMultistepScheduler", make_deis, keys, {}};
+}
+
+SchedulerKeys distilled_keys() {
+  return keys_of({kSpacing,
+                  kClipping,
+                  kThresholding,
+                  {"original_inference_steps", "set_alpha_to_one", "timestep_scaling",
+                   "rescale_betas_zero_snr"}});
+}
+
+SchedulerClass lcm() {
+  return {"LCMScheduler", make_lcm, distilled_keys(),
+          stable_diffusion_betas(BetaSchedule::ScaledLinear)};
+}
+
+SchedulerClass tcd() {
+  return {"TCDScheduler", make_tcd, distilled_keys(),
+          stable_diffusion_betas(BetaSchedule::ScaledLinear)};
+}
+
+SchedulerName named(const char* name, const char* class_name, bool has_karras_sigmas = false,
+                    std::optional<bool> is_stochastic = std::nullopt) {
+  return {name, class_name, has_karras_sigmas, is_stochastic};
+}
+
+}  // namespace
+
+const SchedulerClass* find_scheduler_class(const std::string& class_name) {
+  static const std::vector<SchedulerClass> classes = {
+      euler(),         euler_ancestral(),
+      heun(),          ddim(),
+      ddpm(),          pndm(),
+      lms(),           dpm_sde(),
+      dpm2(),          dpm2_ancestral(),
+      dpm_multistep(), dpm_singlestep(),
+      unipc(),         deis(),
+      lcm(),           tcd(),
+  };
+  for (const SchedulerClass& each : classes) {
+    if (class_name == each.name) return &each;
+  }
+  return nullptr;
+}
+
+const std::vector<SchedulerName>& scheduler_names() {
+  static const std::vector<SchedulerName> names = {
+      named("euler", "EulerDiscreteScheduler"),
+      named("euler_karras", "EulerDiscreteScheduler", /*has_karras_sigmas=*/true),
+      named("euler_a", "EulerAncestralDiscreteScheduler"),
+      named("heun", "HeunDiscreteScheduler"),
+      named("heun_karras", "HeunDiscreteScheduler", true),
+      named("ddim", "DDIMScheduler"),
+      named("ddpm", "DDPMScheduler"),
+      named("pndm", "PNDMScheduler"),
+      named("lms", "LMSDiscreteScheduler"),
+      named("lms_karras", "LMSDiscreteScheduler", true),
+      named("dpmpp_2m", "DPMSolverMultistepScheduler", false, /*is_stochastic=*/false),
+      named("dpmpp_2m_karras", "DPMSolverMultistepScheduler", true, false),
+      named("dpmpp_2m_sde", "DPMSolverMultistepScheduler", false, true),
+      named("dpmpp_2m_sde_karras", "DPMSolverMultistepScheduler", true, true),
+      named("dpmpp_2s", "DPMSolverSinglestepScheduler"),
+      named("dpmpp_2s_karras", "DPMSolverSinglestepScheduler", true),
+      named("dpmpp_sde", "DPMSolverSDEScheduler"),
+      named("dpmpp_sde_karras", "DPMSolverSDEScheduler", true),
+      named("dpm2", "KDPM2DiscreteScheduler"),
+      named("dpm2_karras", "KDPM2DiscreteScheduler", true),
+      named("dpm2_a", "KDPM2AncestralDiscreteScheduler"),
+      named("dpm2_a_karras", "KDPM2AncestralDiscreteScheduler", true),
+      named("unipc", "UniPCMultistepScheduler"),
+      named("unipc_karras", "UniPCMultistepScheduler", true),
+      named("deis", "DEISMultistepScheduler"),
+      named("lcm", "LCMScheduler"),
+      named("tcd", "TCDScheduler"),
+  };
+  return names;
+}
+
+}  // namespace ssd1b

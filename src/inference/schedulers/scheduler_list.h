@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "inference/schedulers/scheduler.h"
+#include "inference/schedulers/scheduler_config.h"
+
+namespace ssd1b {
+
+/// One class of diffusers that is followed here.
+struct SchedulerClass {
+  const char* name;  // EulerDiscreteScheduler
+  std::unique_ptr<Scheduler> (*make)(const SchedulerConfig&, const SchedulerStart&);
+  SchedulerKeys keys;
+  SchedulerConfig defaults;
+};
+
+/// One name that a request can ask for: a class with some settings that its folder does not decide.
+struct SchedulerName {
+  const char* name;  // euler_karras
+  const char* class_name;
+  bool has_karras_sigmas = false;     // false: as the folder says
+  std::optional<bool> is_stochastic;  // absent: as the folder says
+};
+
+/// The class of a name of diffusers; nullptr: none of ours.
+const SchedulerClass* find_scheduler_class(const std::string& class_name);
+
+/// Every name, in the order in which they are listed.
+const std::vector<SchedulerName>& scheduler_names();
+
+}  // namespace ssd1b
