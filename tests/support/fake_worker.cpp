@@ -27,13 +27,18 @@ struct CommandLine {
   bool lists_devices = false;
 };
 
+/// Splits --flag=value as well as --flag value; flags of a model are read over.
 CommandLine command_line_of(const std::vector<std::string>& arguments) {
   CommandLine line;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const bool has_value = i + 1 < arguments.size();
-    if (arguments[i] == "--list-devices") line.lists_devices = true;
-    if (arguments[i] == "--fd" && has_value) line.descriptor = std::stoi(arguments[i + 1]);
-    if (arguments[i] == "--device" && has_value) line.device = arguments[i + 1];
+    const auto equals = arguments[i].find('=');
+    const std::string flag = arguments[i].substr(0, equals);
+    std::string value;
+    if (equals != std::string::npos) value = arguments[i].substr(equals + 1);
+    if (equals == std::string::npos && i + 1 < arguments.size()) value = arguments[i + 1];
+    if (flag == "--list-devices") line.lists_devices = true;
+    if (flag == "--fd") line.descriptor = std::stoi(value);
+    if (flag == "--device") line.device = value;
   }
   return line;
 }

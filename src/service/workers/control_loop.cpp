@@ -1,0 +1,275 @@
+#include "service/workers/control_loop.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "logging/log.h"
+#include "service/workers/device_choice.h"
+
+namespace ssd1b {
+namespace {
+
+constexpr int kBeatMs = 1000;  // the loop runs at least that often
+constexpr int kReapMs = 10;    // and that often while a process is ending
+constexpr std::chrono::seconds kLiveWithin{5};
+/// A loop that was held up for that long cannot know whether the workers were, too.
+constexpr std::chrono::seconds kHeldUp{5};
+constexpr std::chrono::seconds kShowEvery{1};
+
+}  // namespace
+
+WakeUp::WakeUp() : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+  if (event_ < 0) {
+    throw Error(ErrorCode::SystemRefused,
+                std::string("no descriptor for an event: ") + std::strerror(errno));
+  }
+}
+
+WakeUp::~WakeUp() { close(event_); }
+
+void WakeUp::wake() const {
+  const std::uint64_t one = 1;
+  // The only failure is a full counter: then the thread wakes all the same.
+  [[maybe_unused]] const ssize_t written = write(event_, &one, sizeof one);
+}
+
+void WakeUp::clear() const {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const ssize_t got = read(event_, &count, sizeof count);
+}
+
+ControlLoop::ControlLoop(const ServerOptions& options, const DispatcherTuning& tuning, Desk& desk,
+                         Metrics& metrics, WakeUp& wake_up)
+    : options_(options), tuning_(tuning), desk_(desk), metrics_(metrics), wake_up_(wake_up) {
+  beat();
+  thread_ = std::thread([this] { run(); });
+}
+
+ControlLoop::~ControlLoop() {
+  is_stopping_ = true;
+  wake_up_.wake();
+  thread_.join();
+}
+
+bool ControlLoop::is_live() const {
+  const Clock::time_point last{Clock::duration(last_beat_.load())};
+  return Clock::now() - last < kLiveWithin && !is_any_hanging_;
+}
+
+void ControlLoop::beat() { last_beat_ = Clock::now().time_since_epoch().count(); }
+
+void ControlLoop::run() {
+  try {
+    make_workers();
+  } catch (const Error& error) {
+    desk_.set_fatal(error);
+  }
+  last_run_ = Clock::now();
+  while (!is_stopping_) {
+    try {
+      run_once();
+    } catch (const std::exception& fault) {
+      log_error("control loop failed", {{"reason", fault.what()}});
+      desk_.set_fatal(
+          Error(ErrorCode::InternalError,
+                std::string("the control loop failed, this is a bug: ") + fault.what()));
+      return;
+    }
+  }
+  workers_.clear();  // kills their processes, on the thread that is their parent
+}
+
+void ControlLoop::make_workers() {
+  const auto list = [&] {
+    return device_list_from(ask_for_devices(options_.worker, [&] {
+      beat();
+      return !is_stopping_.load();
+    }));
+  };
+  const bool has_driver = tuning_.has_gpu_driver.value_or(may_have_gpu_driver());
+  const DeviceChoice choice = choose_devices(options_.pipeline.device, has_driver, list);
+  for (const std::string& warning : choice.warnings) {
+    log_warn("device is left out", {{"reason", warning}});
+  }
+  are_devices_automatic_ = choice.is_automatic;
+  for (const std::string& device : choice.devices) add_worker(device);
+}
+
+void ControlLoop::add_worker(const std::string& device) {
+  log_info("device chosen", {{"device", device}});
+  desk_.add_device(device);
+  workers_.push_back(std::make_unique<DeviceWorker>(
+      device,
+      DeviceWorker::Program{options_.worker,
+                            worker_arguments(options_.pipeline, device, options_.log)},
+      DeviceWorker::Timing{tuning_.hang_floor, tuning_.first_restart_delay}));
+}
+
+void ControlLoop::run_once() {
+  start_due(Clock::now());
+  send_orders();
+  wait();
+  beat();
+  const Clock::time_point now = Clock::now();
+  for (std::size_t i = 0; i < workers_.size(); ++i) receive(static_cast<int>(i), now);
+  desk_.expire(now);
+  keep_watch(now);
+  reap(now);
+  show_workers(now);
+  last_run_ = now;
+}
+
+void ControlLoop::start_due(Clock::time_point now) {
+  if (desk_.fatal()) return;
+  for (const auto& worker : workers_) {
+    if (worker->phase() == DeviceWorker::Phase::Down && worker->starts_at() <= now) {
+      worker->start(now);
+    }
+  }
+}
+
+void ControlLoop::send_orders() {
+  for (Order& order : desk_.take_orders()) {
+    // A worker that is gone has no pictures any more: what was to be said about them is void.
+    if (workers_[order.worker]->phase() == DeviceWorker::Phase::Ready) {
+      send(order.worker, std::move(order.message));
+    }
+  }
+  const Clock::time_point now = Clock::now();
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    DeviceWorker& worker = *workers_[i];
+    worker.flush();
+    if (worker.phase() != DeviceWorker::Phase::Ready) continue;
+    const WorkerLoad load = desk_.load_of(static_cast<int>(i));
+    if (load.pictures == 0) {
+      worker.watch().rest();
+    } else {
+      worker.watch().set_load(now, load.row_pixels, load.expected_s);
+    }
+  }
+}
+
+void ControlLoop::send(int index, ServerMessage message) {
+  const auto* admit = std::get_if<AdmitMessage>(&message);
+  const PictureId id = admit ? admit->id : 0;
+  try {
+    workers_[index]->send(std::move(message));
+  } catch (const Error& error) {  // a text that is not UTF-8: the picture's fault, not the worker's
+    desk_.handle(index, FailedMessage{id, error.code(), error.what()});
+  }
+}
+
+int ControlLoop::wait_ms() const {
+  const Clock::time_point now = Clock::now();
+  Clock::time_point until = now + std::chrono::milliseconds(kBeatMs);
+  if (const auto deadline = desk_.next_deadline()) until = std::min(until, *deadline);
+  for (const auto& worker : workers_) {
+    if (worker->phase() == DeviceWorker::Phase::Ending) {
+      until = std::min(until, now + std::chrono::milliseconds(kReapMs));
+    }
+    if (worker->phase() == DeviceWorker::Phase::Down) until = std::min(until, worker->starts_at());
+    if (const auto hangs_at = worker->watch().hangs_at()) until = std::min(until, *hangs_at);
+  }
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
+  return static_cast<int>(std::clamp<long>(wait, 0, kBeatMs));
+}
+
+void ControlLoop::wait() {
+  std::vector<pollfd> entries = {{wake_up_.descriptor(), POLLIN, 0}};
+  for (const auto& worker : workers_) {
+    const short wants = worker->has_unsent() ? POLLIN | POLLOUT : POLLIN;
+    // poll() ignores the -1 of a worker without a process.
+    entries.push_back({worker->descriptor(), wants, 0});
+  }
+  poll(entries.data(), entries.size(), wait_ms());
+  wake_up_.clear();
+}
+
+void ControlLoop::receive(int index, Clock::time_point now) {
+  DeviceWorker& worker = *workers_[index];
+  for (WorkerMessage& message : worker.receive(now)) {
+    if (const auto* ready = std::get_if<ReadyMessage>(&message)) {
+      log_info("worker is ready", {{"device", worker.device()}, {"dtype", ready->model.dtype}});
+      desk_.worker_is_ready(index, ready->model);
+    } else if (const auto* progress = std::get_if<ProgressMessage>(&message)) {
+      desk_.handle(index, *progress);
+    } else if (auto* finished = std::get_if<FinishedMessage>(&message)) {
+      desk_.handle(index, std::move(*finished));
+    } else if (const auto* failed = std::get_if<FailedMessage>(&message)) {
+      desk_.handle(index, *failed);
+    }
+  }
+  if (worker.phase() == DeviceWorker::Phase::Ending) desk_.worker_is_down(index);
+}
+
+void ControlLoop::keep_watch(Clock::time_point now) {
+  if (now - last_run_ > kHeldUp) {
+    for (const auto& worker : workers_) worker->watch().forgive(now);
+    return;
+  }
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    if (workers_[i]->end_if_hung(now)) desk_.worker_is_down(static_cast<int>(i));
+  }
+}
+
+void ControlLoop::reap(Clock::time_point now) {
+  bool is_any_hanging = false;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    is_any_hanging = is_any_hanging || workers_[i]->is_hanging();
+    if (const std::optional<WorkerEnd> end = workers_[i]->try_reap(now)) {
+      judge_end(static_cast<int>(i), *end);
+    }
+  }
+  is_any_hanging_ = is_any_hanging;
+}
+
+void ControlLoop::judge_end(int index, const WorkerEnd& end) {
+  const DeviceWorker& worker = *workers_[index];
+  const bool never_ready = !worker.has_ever_been_ready();
+  if (never_ready && end.code == ErrorCode::NoDevice && are_devices_automatic_ &&
+      worker.device() != "cpu") {
+    leave_out(index, end);
+    return;
+  }
+  if (never_ready && (end.code == ErrorCode::Usage || end.code == ErrorCode::BadModel ||
+                      end.code == ErrorCode::NoDevice)) {
+    desk_.set_fatal(Error(end.code, end.text));
+    return;
+  }
+  metrics_.count_restart(worker.device(), end.reason);
+  log_warn("worker ended and is replaced",
+           {{"device", worker.device()}, {"reason", name_of(end.reason)}, {"what", end.text}});
+  if (worker.is_hopeless() && !desk_.is_any_ready()) {
+    desk_.set_fatal(Error(ErrorCode::WorkerCrashed,
+                          "the worker on " + worker.device() + " failed to become ready " +
+                              std::to_string(RestartPolicy::kMaxFailures) +
+                              " times in a row: " + end.text));
+  }
+}
+
+void ControlLoop::leave_out(int index, const WorkerEnd& end) {
+  log_warn("device is left out", {{"device", workers_[index]->device()}, {"reason", end.text}});
+  workers_[index]->leave_out();
+  desk_.worker_is_left_out(index);
+  const bool is_any_left = std::any_of(workers_.begin(), workers_.end(), [](const auto& each) {
+    return each->phase() != DeviceWorker::Phase::LeftOut;
+  });
+  if (!is_any_left) add_worker("cpu");
+}
+
+void ControlLoop::show_workers(Clock::time_point now) {
+  if (now - last_shown_ < kShowEvery) return;
+  last_shown_ = now;
+  for (const auto& worker : workers_) {
+    metrics_.set_worker(worker->device(), worker->phase() == DeviceWorker::Phase::Ready,
+                        worker->memory_bytes());
+  }
+}
+
+}  // namespace ssd1b

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "service/workers/desk.h"
+#include "service/workers/device_worker.h"
+
+namespace ssd1b {
+
+/// Wakes a thread that waits in poll(). Thread-safe.
+class WakeUp {
+ public:
+  WakeUp();  // throws Error(SystemRefused)
+  ~WakeUp();
+  WakeUp(const WakeUp&) = delete;
+  WakeUp& operator=(const WakeUp&) = delete;
+
+  void wake() const;
+  void clear() const;
+  int descriptor() const { return event_; }
+
+ private:
+  int event_;
+};
+
+/// The control thread: starts, feeds, watches and replaces the workers. It is the parent of their
+/// processes, which die with it.
+class ControlLoop {
+ public:
+  /// Starts the thread. Keeps references to `desk` and `wake_up`.
+  ControlLoop(const ServerOptions& options, const DispatcherTuning& tuning, Desk& desk,
+              Metrics& metrics, WakeUp& wake_up);
+  ~ControlLoop();  // ends the thread and kills the workers
+
+  /// Whether the loop has run within five seconds and no worker hangs. Thread-safe.
+  bool is_live() const;
+
+ private:
+  void run();           // the thread
+  void make_workers();  // throws Error
+  void run_once();
+  void start_due(Clock::time_point now);
+  void send_orders();
+  void send(int worker, ServerMessage message);
+  void wait();
+  int wait_ms() const;
+  void receive(int worker, Clock::time_point now);
+  void keep_watch(Clock::time_point now);
+  void reap(Clock::time_point now);
+  void judge_end(int worker, const WorkerEnd& end);
+  void leave_out(int worker, const WorkerEnd& end);
+  void add_worker(const std::string& device);
+  void show_workers(Clock::time_point now);
+  void beat();
+
+  const ServerOptions& options_;
+  const DispatcherTuning tuning_;
+  Desk& desk_;
+  Metrics& metrics_;
+  WakeUp& wake_up_;
+  std::vector<std::unique_ptr<DeviceWorker>> workers_;
+  bool are_devices_automatic_ = false;
+  Clock::time_point last_run_;
+  Clock::time_point last_shown_;
+  std::atomic<Clock::rep> last_beat_;
+  std::atomic<bool> is_any_hanging_{false};
+  std::atomic<bool> is_stopping_{false};
+  std::thread thread_;  // last: it uses all of the above
+};
+
+}  // namespace ssd1b

@@ -1,0 +1,76 @@
+#include "service/workers/dispatcher.h"
+
+#include <utility>
+
+#include "service/workers/control_loop.h"
+#include "service/workers/desk.h"
+
+namespace ssd1b {
+namespace {
+
+JobFault shutting_down() { return {ErrorCode::ShuttingDown, "the server is shutting down", 1}; }
+
+}  // namespace
+
+class Dispatcher::Impl {
+ public:
+  Impl(const ServerOptions& server_options, std::unique_ptr<Metrics> own_metrics, Metrics* metrics,
+       const DispatcherTuning& tuning)
+      : options(server_options),
+        metrics_of_its_own(std::move(own_metrics)),
+        desk({server_options.queue_size, tuning.max_queue_bytes}, *metrics,
+             [this] { wake_up.wake(); }),
+        control(options, tuning, desk, *metrics, wake_up) {}
+
+  const ServerOptions options;
+  const std::unique_ptr<Metrics> metrics_of_its_own;
+  WakeUp wake_up;
+  Desk desk;
+  ControlLoop control;  // last: it ends before what it uses
+};
+
+Dispatcher::Dispatcher(const ServerOptions& options, Metrics& metrics,
+                       const DispatcherTuning& tuning)
+    : impl_(std::make_unique<Impl>(options, nullptr, &metrics, tuning)) {}
+
+Dispatcher::Dispatcher(const ServerOptions& options) {
+  auto metrics = std::make_unique<Metrics>();
+  Metrics* const raw = metrics.get();
+  impl_ = std::make_unique<Impl>(options, std::move(metrics), raw, DispatcherTuning{});
+}
+
+Dispatcher::~Dispatcher() {
+  impl_->desk.close();
+  impl_->desk.end_all(shutting_down());
+}
+
+ServiceState Dispatcher::state() const {
+  ServiceState state = impl_->desk.state();
+  state.live = impl_->control.is_live();
+  if (!state.live) state.reason = "a worker hangs or the control loop does not run";
+  return state;
+}
+
+std::vector<std::shared_ptr<Job>> Dispatcher::submit(std::vector<GenerationRequest> requests,
+                                                     const JobTicket& ticket) {
+  return impl_->desk.submit(std::move(requests), ticket);
+}
+
+void Dispatcher::cancel(Job& job, JobFault why) { impl_->desk.cancel(job, why); }
+
+void Dispatcher::finish(Job& job) { impl_->desk.finish(job); }
+
+std::optional<QueuePlace> Dispatcher::place_of(const Job& job) const {
+  return impl_->desk.place_of(job);
+}
+
+void Dispatcher::announce_drain() { impl_->desk.announce_drain(); }
+
+void Dispatcher::drain(Clock::time_point until) {
+  impl_->desk.close();
+  if (!impl_->desk.wait_until_empty(until)) impl_->desk.end_all(shutting_down());
+}
+
+std::optional<Error> Dispatcher::fatal() const { return impl_->desk.fatal(); }
+
+}  // namespace ssd1b
