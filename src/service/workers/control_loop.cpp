@@ -197,6 +197,7 @@ void ControlLoop::receive(int index, Clock::time_point now) {
     if (const auto* ready = std::get_if<ReadyMessage>(&message)) {
       log_info("worker is ready", {{"device", worker.device()}, {"dtype", ready->model.dtype}});
       desk_.worker_is_ready(index, ready->model);
+      last_shown_ = {};  // the gauges follow at once
     } else if (const auto* progress = std::get_if<ProgressMessage>(&message)) {
       desk_.handle(index, *progress);
     } else if (auto* finished = std::get_if<FinishedMessage>(&message)) {
@@ -246,10 +247,10 @@ void ControlLoop::judge_end(int index, const WorkerEnd& end) {
   log_warn("worker ended and is replaced",
            {{"device", worker.device()}, {"reason", name_of(end.reason)}, {"what", end.text}});
   if (worker.is_hopeless() && !desk_.is_any_ready()) {
-    desk_.set_fatal(Error(ErrorCode::WorkerCrashed,
-                          "the worker on " + worker.device() + " failed to become ready " +
-                              std::to_string(RestartPolicy::kMaxFailures) +
-                              " times in a row: " + end.text));
+    desk_.set_fatal(Error(ErrorCode::WorkerCrashed, "the worker on " + worker.device() +
+                                                        " failed to become ready five times in a "
+                                                        "row: " +
+                                                        end.text));
   }
 }
 

@@ -1,0 +1,215 @@
+// What happens to pictures when workers die, hang, garble or run out of memory.
+#include <signal.h>
+
+#include <atomic>
+#include <fstream>
+
+#include "workers/dispatcher_fixture.h"
+
+namespace ssd1b {
+namespace {
+
+class WorkerFaultsTest : public DispatcherTest {
+ protected:
+  /// Process ids of this process's children.
+  static std::vector<pid_t> children() {
+    std::vector<pid_t> pids;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {
+      std::ifstream in(entry.path() / "children");
+      for (pid_t pid; in >> pid;) pids.push_back(pid);
+    }
+    return pids;
+  }
+
+  static void kill_workers() {
+    for (const pid_t pid : children()) kill(pid, SIGKILL);
+  }
+};
+
+TEST_F(WorkerFaultsTest, ACrashCostsTimeButNoPicture) {
+  remember_faults();
+  start_ready();
+  std::vector<std::shared_ptr<Job>> jobs;
+  jobs.push_back(submit("delay=5ms abort_once@2", 1));
+  for (int i = 2; i < 8; ++i) jobs.push_back(submit("delay=5ms", i));
+
+  for (const auto& job : jobs) expect_right_picture(*job);
+
+  EXPECT_EQ(restarts("crash"), 1);
+  EXPECT_EQ(metric("ssd1b_pictures_remade_total"), 4);
+  expect_balanced_books();
+}
+
+TEST_F(WorkerFaultsTest, EveryKindOfDeathHasItsReason) {
+  remember_faults();
+  start_ready();
+
+  expect_right_picture(*submit("segv_once", 1));
+  expect_right_picture(*submit("exit_once", 2));
+  expect_right_picture(*submit("lost_once", 3));
+  expect_right_picture(*submit("throw_once", 4));
+  expect_right_picture(*submit("garbage_once", 5));
+
+  EXPECT_EQ(restarts("crash"), 2);
+  EXPECT_EQ(restarts("device_lost"), 2);
+  EXPECT_EQ(restarts("protocol"), 1);
+  expect_balanced_books();
+}
+
+TEST_F(WorkerFaultsTest, OnlyThePictureThatKillsAloneIsGivenUp) {
+  start_ready();
+  const auto poison = submit("delay=5ms abort@2", 1);
+  std::vector<std::shared_ptr<Job>> others;
+  for (int i = 2; i < 6; ++i) others.push_back(submit("delay=5ms", i));
+
+  EXPECT_EQ(fault_of(*poison).code, ErrorCode::WorkerCrashed);
+  for (const auto& job : others) expect_right_picture(*job);
+  EXPECT_EQ(restarts("crash"), 2);
+  EXPECT_EQ(ended("failed"), 1);
+  expect_balanced_books();
+}
+
+TEST_F(WorkerFaultsTest, ProgressNeverGoesBackwards) {
+  remember_faults();
+  start_ready();
+  const auto job = submit("delay=10ms abort_once@10", 1, 20);
+  std::atomic<int> last{0}, backwards{0};
+  job->on_change([&, raw = job.get()] {
+    const int step = raw->status().step;
+    if (step < last.exchange(step)) ++backwards;
+  });
+
+  expect_right_picture(*job);
+
+  EXPECT_EQ(backwards, 0);
+  EXPECT_EQ(last, 20);
+  job->on_change(nullptr);
+}
+
+TEST_F(WorkerFaultsTest, AHungWorkerIsFoundAndReplaced) {
+  remember_faults();
+  tuning.hang_floor = milliseconds(400);
+  start_ready();
+  const auto start_time = Clock::now();
+
+  expect_right_picture(*submit("hang_once@2", 1));
+
+  const auto took = Clock::now() - start_time;
+  EXPECT_GT(took, milliseconds(400));
+  EXPECT_LT(took, milliseconds(1400));
+  EXPECT_EQ(restarts("hung"), 1);
+  EXPECT_TRUE(eventually([&] { return dispatcher->state().live && dispatcher->state().ready; }));
+  expect_balanced_books();
+}
+
+TEST_F(WorkerFaultsTest, ASlowPictureThatTicksIsNotAHungOne) {
+  tuning.hang_floor = milliseconds(300);
+  start_ready();
+
+  expect_right_picture(*submit("delay=900ms", 1, 2));
+
+  EXPECT_EQ(restarts("hung"), 0);
+}
+
+TEST_F(WorkerFaultsTest, AnIdleWorkerMayBeSilent) {
+  tuning.hang_floor = milliseconds(100);
+  start_ready();
+
+  std::this_thread::sleep_for(milliseconds(500));
+
+  EXPECT_EQ(restarts("hung"), 0);
+  EXPECT_TRUE(dispatcher->state().ready);
+}
+
+TEST_F(WorkerFaultsTest, MemoryThatRunsOutOnceIsNoFault) {
+  start_ready();
+  std::vector<std::shared_ptr<Job>> jobs;
+  for (int i = 0; i < 6; ++i) jobs.push_back(submit("delay=2ms oom_once@2", i));
+
+  for (const auto& job : jobs) expect_right_picture(*job);
+
+  EXPECT_EQ(metric("ssd1b_out_of_memory_total"), 6);
+  expect_balanced_books();
+}
+
+TEST_F(WorkerFaultsTest, MemoryThatRunsOutAgainAloneEndsThePicture) {
+  start_ready();
+  const auto small = submit("delay=5ms", 2);
+  const auto large = submit("delay=5ms oom@2", 1);
+
+  const JobFault fault = fault_of(*large);
+
+  EXPECT_EQ(fault.code, ErrorCode::OutOfMemory);
+  EXPECT_GE(fault.retry_after_s, 1);
+  EXPECT_EQ(metric("ssd1b_out_of_memory_total"), 2);
+  expect_right_picture(*small);
+  EXPECT_EQ(fault_of(*submit("noroom", 3)).code, ErrorCode::OutOfMemory);
+  expect_balanced_books();
+}
+
+TEST_F(WorkerFaultsTest, AFaultOfOnePictureIsNoFaultOfTheOthers) {
+  start_ready();
+  const auto good = submit("delay=5ms", 1);
+  const auto nan = submit("delay=5ms nan@2", 2);
+  const auto broken = submit("delay=5ms fail@2", 3);
+
+  EXPECT_EQ(fault_of(*nan).code, ErrorCode::NonFiniteOutput);
+  EXPECT_EQ(fault_of(*broken).code, ErrorCode::InternalError);
+  expect_right_picture(*good);
+  EXPECT_EQ(restarts("crash"), 0);
+  expect_balanced_books();
+}
+
+TEST_F(WorkerFaultsTest, ATextThatIsNotUtf8EndsOnlyItsPicture) {
+  start_ready();
+
+  EXPECT_EQ(fault_of(*submit("\xff", 1)).code, ErrorCode::InternalError);
+
+  expect_right_picture(*submit("after it", 2));
+  EXPECT_FALSE(dispatcher->fatal());
+}
+
+TEST_F(WorkerFaultsTest, KillsUnderLoadLoseNothing) {
+  options.queue_size = 1000;
+  start_ready();
+  std::atomic<bool> is_over{false};
+  std::atomic<int> answered{0};
+  std::vector<std::thread> clients;
+  for (int client = 0; client < 4; ++client) {
+    clients.emplace_back([&, client] {
+      for (std::uint64_t i = 0; !is_over; ++i) {
+        expect_right_picture(*submit("delay=1ms", 1000 * client + i % 1000, 2));
+        ++answered;
+      }
+    });
+  }
+  constexpr int kKills = 20;
+  for (int i = 0; i < kKills; ++i) {
+    std::this_thread::sleep_for(milliseconds(150));
+    kill_workers();
+  }
+  is_over = true;
+  for (std::thread& each : clients) each.join();
+
+  EXPECT_GT(answered, 100);
+  EXPECT_EQ(ended("succeeded"), answered);
+  EXPECT_GE(restarts("killed"), kKills - 2);  // one may have hit a process that was just starting
+  expect_balanced_books();
+}
+
+TEST_F(WorkerFaultsTest, ARestartOnlyMakesRequestsWait) {
+  remember_faults();
+  start_ready();
+  variables.set("SSD1B_FAKE_LOAD_TIME", "300ms");  // of the next process
+  kill_workers();
+  ASSERT_TRUE(eventually([&] { return !dispatcher->state().ready; }));
+  EXPECT_EQ(dispatcher->state().reason, "the worker is being restarted");
+  EXPECT_TRUE(dispatcher->state().live);
+
+  expect_right_picture(*submit("a red apple"));
+
+  EXPECT_TRUE(dispatcher->state().ready);
+}
+
+}  // namespace
+}  // namespace ssd1b
