@@ -22,8 +22,8 @@ struct HttpRequest {
   std::string client;      // the name of the API key; empty where no key is asked for
   std::vector<std::string> path_parameters;  // what the route's {...} matched, in order
   std::chrono::steady_clock::time_point arrived_at;
-  /// Whether the client has closed its sending side or the connection. Cheap: may be asked every few
-  /// milliseconds by the thread that handles the request.
+  /// Whether the client has closed its sending side or the connection. Cheap: may be asked every
+  /// few milliseconds by the thread that handles the request.
   std::function<bool()> is_client_gone;
 
   /// The value of a header by its case-insensitive name; empty where there is none.
@@ -38,8 +38,8 @@ struct HttpReply {
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;  // besides the server's own fixed ones
   std::string body;
-  /// Set for server-sent events: called once, on the connection's thread, instead of sending `body`;
-  /// the reply ends when it returns.
+  /// Set for server-sent events: called once, on the connection's thread, instead of sending
+  /// `body`; the reply ends when it returns.
   std::function<void(const StreamWriter& write)> stream;
 };
 
@@ -50,18 +50,22 @@ struct Route {
   std::string method;   // GET (HEAD is answered as GET without the body), POST, DELETE
   std::string pattern;  // /v1/jobs/{id}; {name...} at the end may hold slashes
   HttpHandler handler;
-  bool needs_key = true;   // where keys are configured
+  bool needs_key = true;       // where keys are configured
   bool is_management = false;  // health and metrics: answered by threads of their own
+  /// Metrics: where there is a management port, only there. Health is on both.
+  bool moves_to_management_port = false;
 };
 
 /// The HTTP status of an error's code (api.md's table).
 int status_of(ErrorCode code);
 
-/// The reply to an error in OpenAI's shape: {"error": {message, type, param, code, request_id}}, with
-/// Retry-After, WWW-Authenticate or Allow where the code asks for them.
-HttpReply error_reply(const Error& error, const std::string& request_id);
+/// The reply to an error in OpenAI's shape: {"error": {message, type, param, code, request_id}},
+/// with WWW-Authenticate for 401 and Retry-After for 429 and 503: `retry_after_s`, at least a
+/// second. What the client is told of a fault of ours (500) is a fixed sentence.
+HttpReply error_reply(const Error& error, const std::string& request_id, int retry_after_s = 1);
 
 /// The same with a status that the code alone does not tell (417, 501, 505 are malformed_request).
-HttpReply error_reply(int status, const Error& error, const std::string& request_id);
+HttpReply error_reply(int status, const Error& error, const std::string& request_id,
+                      int retry_after_s = 1);
 
 }  // namespace ssd1b

@@ -1,5 +1,10 @@
 #pragma once
 
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +14,39 @@
 
 namespace ssd1b {
 
+class ApiKeys;
+
+/// How long a client may take. The defaults are the contract; tests shorten them.
+struct EdgeDeadlines {
+  std::chrono::milliseconds head{5000};          // all of it, from its first byte or the connection
+  std::chrono::milliseconds body{10000};         // all of it, and the time of its bytes at
+  std::size_t body_bytes_per_s = 64 * 1024;      // this speed
+  std::chrono::milliseconds idle{75000};         // between two requests
+  std::chrono::milliseconds reply{30000};        // without a byte of the reply taken
+  std::chrono::milliseconds linger{1000};        // without a byte, after a reply that closes
+  std::chrono::milliseconds linger_total{5000};  // however much still comes
+};
+
+/// One reply that was sent, for the metrics. The access line is logged by the server itself.
+struct ReplyRecord {
+  std::string route;  // the pattern; empty where no route was reached
+  std::string method;
+  int status = 0;
+  std::string client;           // the key's name
+  std::size_t reply_bytes = 0;  // head and framing included
+  double seconds = 0;           // from the request's first byte
+  bool is_whole = false;        // the client took all of it
+};
+
+/// What the listener has seen so far.
+struct EdgeCounters {
+  std::uint64_t connections_accepted = 0;
+  std::uint64_t connections_refused = 0;  // for their number
+  std::uint64_t idle_connections_evicted = 0;
+  int connections_open = 0;
+  std::map<int, std::uint64_t> accept_errors;  // by errno
+};
+
 struct HttpServerOptions {
   std::string host = "127.0.0.1";
   int port = 5000;  // 0: any free one
@@ -16,23 +54,34 @@ struct HttpServerOptions {
   int max_connections = 2048;
   std::optional<int> max_connections_per_address;
   std::vector<std::string> cors_origins;
+  std::shared_ptr<ApiKeys> keys;  // none: no key is asked for
+  /// Called for every reply, on the thread that sent it; must not block and not throw.
+  std::function<void(const ReplyRecord&)> on_reply;
+  EdgeDeadlines deadlines;
 };
 
-/// The hardened edge: listener, connection threads, head gate, deadlines, routes. Thread-safe.
+/// The hardened edge: listener, head gate, deadlines, keys, routes, request threads. Thread-safe.
 class HttpServer {
  public:
-  /// Binds and listens at once. Throws Error(SystemRefused) naming address and port.
+  /// Binds and listens at once. Throws Error(SystemRefused) naming address and port, Error(Usage)
+  /// for an origin that is none.
   HttpServer(const HttpServerOptions& options, std::vector<Route> routes);
   ~HttpServer();  // stop()
 
   /// The port that the kernel gave.
   int port() const;
+  std::optional<int> management_port() const;
 
-  /// New connections are refused or answered with `Connection: close`; requests that are being handled
-  /// go on. Called when draining begins.
+  /// Of the main listener.
+  EdgeCounters counters() const;
+
+  /// New connections are refused or answered with `Connection: close`; requests that are being
+  /// handled go on. Called when draining begins.
   void close_idle_connections();
 
-  /// Ends the listener and every connection, waits for handlers to return.
+  /// Ends the listener and the connections that wait; handlers have a few seconds to return and
+  /// their replies to be taken, then their connections are cut off. Blocks until they have
+  /// returned.
   void stop();
 
  private:

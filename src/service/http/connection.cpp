@@ -1,0 +1,59 @@
+#include "service/http/connection.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+namespace ssd1b {
+
+bool send_now(int fd, const std::string& bytes) {
+  return send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT) ==
+         static_cast<ssize_t>(bytes.size());
+}
+
+bool send_patiently(int fd, const char* data, std::size_t size,
+                    std::chrono::milliseconds patience) {
+  using Clock = std::chrono::steady_clock;
+  Clock::time_point deadline = Clock::now() + patience;
+  while (size > 0) {
+    const ssize_t sent = send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent > 0) {
+      data += sent;
+      size -= static_cast<std::size_t>(sent);
+      deadline = Clock::now() + patience;
+      continue;
+    }
+    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) return false;
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    if (left <= 0) return false;
+    pollfd waits{fd, POLLOUT, 0};
+    poll(&waits, 1, static_cast<int>(left) + 1);
+  }
+  return true;
+}
+
+bool is_peer_gone(int fd) {
+  pollfd asks{fd, POLLRDHUP, 0};
+  return poll(&asks, 1, 0) > 0 && (asks.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0;
+}
+
+bool discard_input(int fd, std::size_t max_bytes) {
+  char unused[64 * 1024];
+  std::size_t discarded = 0;
+  while (discarded < max_bytes) {
+    // MSG_TRUNC: the kernel drops the bytes without copying them.
+    const ssize_t taken = recv(fd, unused, sizeof unused, MSG_TRUNC | MSG_DONTWAIT);
+    if (taken > 0) {
+      discarded += static_cast<std::size_t>(taken);
+    } else if (taken == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+      return true;
+    } else if (errno != EINTR) {
+      return false;
+    }
+  }
+  return false;
+}
+
+}  // namespace ssd1b

@@ -1,0 +1,65 @@
+#include "service/http/cors.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "service/http/gate/request_target.h"
+#include "ssd1b/error.h"
+
+namespace ssd1b {
+namespace {
+
+bool is_origin(const std::string& origin) {
+  const std::size_t scheme_end = origin.find("://");
+  if (scheme_end == std::string::npos || scheme_end == 0) return false;
+  return std::all_of(origin.begin(), origin.begin() + static_cast<std::ptrdiff_t>(scheme_end),
+                     [](char c) {
+                       return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
+                              c == '-' || c == '.';
+                     }) &&
+         is_host(origin.substr(scheme_end + 3));
+}
+
+}  // namespace
+
+Cors::Cors(std::vector<std::string> origins) : origins_(std::move(origins)) {
+  for (const std::string& origin : origins_) {
+    if (!is_origin(origin)) {
+      throw Error(
+          ErrorCode::Usage,
+          "--cors-origin must be an origin like https://example.org, got \"" + origin + "\"");
+    }
+  }
+}
+
+bool Cors::is_preflight(const RequestHead& head) const {
+  return !origins_.empty() && head.method == "OPTIONS" &&
+         find_field(head.fields, "origin") != nullptr &&
+         find_field(head.fields, "access-control-request-method") != nullptr;
+}
+
+Fields Cors::headers_for(const Fields& request) const {
+  if (origins_.empty()) return {};
+  Fields headers = {{"Vary", "Origin"}};  // also where the origin is not allowed: caches must know
+  const std::string* origin = find_field(request, "origin");
+  if (origin != nullptr && std::find(origins_.begin(), origins_.end(), *origin) != origins_.end()) {
+    headers.emplace_back("Access-Control-Allow-Origin", *origin);
+    headers.emplace_back("Access-Control-Expose-Headers",
+                         "X-Request-Id, X-Seed, X-Model, X-Prompt-Tokens, X-Warning, "
+                         "Server-Timing, Retry-After, Location");
+  }
+  return headers;
+}
+
+Fields Cors::preflight_headers_for(const Fields& request, const std::string& allowed) const {
+  Fields headers = headers_for(request);
+  if (find_field(headers, "access-control-allow-origin") == nullptr) return headers;
+  headers.emplace_back("Access-Control-Allow-Methods", allowed);
+  headers.emplace_back("Access-Control-Allow-Headers",
+                       "Authorization, Content-Type, X-Api-Key, X-Request-Id, Accept, "
+                       "Last-Event-ID, traceparent");
+  headers.emplace_back("Access-Control-Max-Age", "600");
+  return headers;
+}
+
+}  // namespace ssd1b

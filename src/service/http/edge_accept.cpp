@@ -1,0 +1,136 @@
+// How connections come in: the part of EdgeLoop that accepts, refuses and makes room.
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "logging/log.h"
+#include "service/http/edge_loop.h"
+
+namespace ssd1b {
+namespace {
+
+constexpr int kAcceptsAtOnce = 64;  // then the connections that are there have their turn
+constexpr std::chrono::milliseconds kShortestPause{10};
+constexpr std::chrono::milliseconds kLongestPause{100};
+constexpr std::chrono::milliseconds kRefusedLinger{100};
+
+}  // namespace
+
+void EdgeLoop::accept_all() {
+  bool has_progress = false;
+  for (int i = 0; i < kAcceptsAtOnce; ++i) {
+    Accepted accepted = listener_.accept_next();
+    if (accepted.socket.is_open()) {
+      has_progress = true;
+      accept_pause_ = {};
+      admit(std::move(accepted));
+    } else if (accepted.error == 0) {
+      return;
+    } else {
+      {
+        const std::lock_guard lock(counters_mutex_);
+        ++counters_.accept_errors[accepted.error];
+      }
+      has_progress = make_room_after(accepted.error) || has_progress;
+    }
+  }
+  // An error that stays must not keep the loop busy.
+  if (!has_progress) pause_accepting();
+}
+
+/// Whether the next call has a better chance, or nobody waits for it.
+bool EdgeLoop::make_room_after(int accept_error) {
+  if (accept_error != EMFILE && accept_error != ENFILE) return false;
+  if (evict_oldest_idle()) return true;
+  switch (listener_.refuse_next(answerer_.too_many_connections())) {
+    case Listener::Refusal::Done: {
+      const std::lock_guard lock(counters_mutex_);
+      ++counters_.connections_refused;
+      return true;
+    }
+    case Listener::Refusal::NobodyWaits:
+    case Listener::Refusal::Failed:
+      return false;
+  }
+  return false;
+}
+
+void EdgeLoop::pause_accepting() {
+  accept_pause_ = std::clamp(accept_pause_ * 2, kShortestPause, kLongestPause);
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_.fd(), nullptr);
+  accept_again_at_ = now_ + accept_pause_;
+  next_expiry_ = std::min(next_expiry_, accept_again_at_);
+}
+
+void EdgeLoop::accept_again() {
+  accept_again_at_ = Clock::time_point::max();
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = listener_.fd();
+  epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, listener_.fd(), &event);
+}
+
+void EdgeLoop::admit(Accepted accepted) {
+  const auto of_address = connections_of_address_.find(accepted.address);
+  const bool is_address_full = settings_.max_connections_per_address &&
+                               of_address != connections_of_address_.end() &&
+                               of_address->second >= *settings_.max_connections_per_address;
+  const bool is_full = limited_connections_ >= max_connections_ && !evict_oldest_idle();
+  if (is_address_full || is_full) return refuse_connection(std::move(accepted));
+
+  ++limited_connections_;
+  ++connections_of_address_[accepted.address];
+  {
+    const std::lock_guard lock(counters_mutex_);
+    ++counters_.connections_accepted;
+    counters_.connections_open = limited_connections_;
+  }
+  auto owned = std::make_unique<Connection>(std::move(accepted.socket), accepted.address);
+  Connection& connection = *owned;
+  connections_[connection.fd()] = std::move(owned);
+  set_deadline(connection, now_ + settings_.deadlines.head);
+  watch(connection, EPOLL_CTL_ADD);
+}
+
+void EdgeLoop::refuse_connection(Accepted accepted) {
+  {
+    const std::lock_guard lock(counters_mutex_);
+    ++counters_.connections_refused;
+  }
+  const int fd = accepted.socket.get();
+  send_now(fd, answerer_.too_many_connections());
+  shutdown(fd, SHUT_WR);
+  const bool has_ended = discard_input(fd, buffer_.size());
+  if (has_ended || refused_lingering_ >= std::max(1, max_connections_ / 8)) return;
+
+  ++refused_lingering_;
+  auto owned = std::make_unique<Connection>(std::move(accepted.socket), accepted.address);
+  Connection& connection = *owned;
+  connection.phase = Phase::Lingering;
+  connection.is_over_limit = true;
+  connection.linger_until = now_ + kRefusedLinger;
+  connections_[fd] = std::move(owned);
+  set_deadline(connection, connection.linger_until);
+  watch(connection, EPOLL_CTL_ADD);
+}
+
+/// Only connections between two requests: a client that has sent nothing yet may be about to.
+bool EdgeLoop::evict_oldest_idle() {
+  Connection* oldest = nullptr;
+  for (auto& [fd, connection] : connections_) {
+    if (connection->phase != Phase::Idle) continue;
+    if (oldest == nullptr || connection->idle_since < oldest->idle_since) oldest = connection.get();
+  }
+  if (oldest == nullptr) return false;
+  {
+    const std::lock_guard lock(counters_mutex_);
+    ++counters_.idle_connections_evicted;
+  }
+  drop(*oldest);
+  return true;
+}
+
+}  // namespace ssd1b

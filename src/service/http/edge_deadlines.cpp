@@ -1,0 +1,85 @@
+// When a connection's time is up, and the end of all of them: the part of EdgeLoop that looks at
+// the clock.
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "service/http/edge_loop.h"
+
+namespace ssd1b {
+namespace {
+
+constexpr std::chrono::seconds kStopPatience{5};
+constexpr std::chrono::milliseconds kExpiryGrain{10};
+
+}  // namespace
+
+void EdgeLoop::set_deadline(Connection& connection, Clock::time_point deadline) {
+  connection.deadline = deadline;
+  next_expiry_ = std::min(next_expiry_, deadline);
+}
+
+void EdgeLoop::expire_all() {
+  if (now_ >= accept_again_at_ && !has_begun_stopping_) accept_again();
+  std::vector<Connection*> expired;
+  next_expiry_ = accept_again_at_;
+  for (auto& [fd, connection] : connections_) {
+    if (connection->phase == Phase::Handling) {
+      if (now_ >= cut_off_at_) shutdown(fd, SHUT_RDWR);
+    } else if (now_ >= connection->deadline) {
+      expired.push_back(connection.get());
+    } else {
+      next_expiry_ = std::min(next_expiry_, connection->deadline);
+    }
+  }
+  if (now_ < cut_off_at_) next_expiry_ = std::min(next_expiry_, cut_off_at_);
+  next_expiry_ = std::max(next_expiry_, now_ + kExpiryGrain);
+  for (Connection* connection : expired) expire(*connection);
+}
+
+void EdgeLoop::expire(Connection& connection) {
+  switch (connection.phase) {
+    case Phase::Fresh:
+    case Phase::Idle:
+    case Phase::Lingering:
+      return drop(connection);
+    case Phase::Head:
+    case Phase::Body:
+      return refuse(connection, 408,
+                    Error(ErrorCode::RequestTimeout, "the request must come faster"));
+    case Phase::Handling:
+      return;
+  }
+}
+
+/// Idle clients have a moment for a request that is on its way; its reply then says that the
+/// connection closes.
+void EdgeLoop::begin_draining() {
+  has_begun_draining_ = true;
+  for (auto& [fd, connection] : connections_) {
+    if (connection->phase == Phase::Idle) set_deadline(*connection, now_ + kDrainingIdle);
+  }
+}
+
+void EdgeLoop::begin_stopping() {
+  has_begun_stopping_ = true;
+  cut_off_at_ = now_ + kStopPatience;
+  next_expiry_ = std::min(next_expiry_, cut_off_at_);
+  listener_.close();
+  std::vector<Connection*> waiting;
+  for (auto& [fd, connection] : connections_) {
+    if (connection->phase != Phase::Handling) waiting.push_back(connection.get());
+  }
+  for (Connection* connection : waiting) {
+    if (connection->phase == Phase::Head || connection->phase == Phase::Body) {
+      refuse(*connection, 503, Error(ErrorCode::ShuttingDown, "the service is ending"));
+    } else if (connection->phase == Phase::Lingering) {
+      set_deadline(*connection, now_ + kStoppingLinger);
+    } else {
+      drop(*connection);
+    }
+  }
+}
+
+}  // namespace ssd1b

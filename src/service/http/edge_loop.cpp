@@ -1,0 +1,297 @@
+#include "service/http/edge_loop.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <exception>
+#include <utility>
+
+#include "logging/log.h"
+#include "service/http/request_id.h"
+
+namespace ssd1b {
+namespace {
+
+constexpr std::size_t kReadBytes = 64 * 1024;
+constexpr std::size_t kDiscardBytes = 1024 * 1024;  // of one connection, before others have a turn
+constexpr int kOtherDescriptors = 48;               // logs, models' pipes, workers
+
+int connections_that_fit(int wanted) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return wanted;
+  const auto descriptors = static_cast<long>(std::min<rlim_t>(limit.rlim_cur, 1 << 30));
+  const int fit = static_cast<int>(std::max(8L, descriptors - kOtherDescriptors));
+  if (fit < wanted) {
+    log_warn("the limit of open files allows fewer connections than configured",
+             {{"configured", wanted}, {"allowed", fit}, {"open_files", descriptors}});
+  }
+  return std::min(fit, wanted);
+}
+
+Descriptor created(int fd, const char* what) {
+  if (fd < 0) throw Error(ErrorCode::SystemRefused, std::string("the system gave no ") + what);
+  return Descriptor(fd);
+}
+
+}  // namespace
+
+EdgeLoop::EdgeLoop(Listener listener, const EdgeSettings& settings, const RequestAnswerer& answerer,
+                   RequestThreads& threads, RequestThreads& management_threads)
+    : settings_(settings),
+      answerer_(answerer),
+      threads_(threads),
+      management_threads_(management_threads),
+      listener_(std::move(listener)),
+      epoll_(created(epoll_create1(EPOLL_CLOEXEC), "epoll descriptor")),
+      wake_(created(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "event descriptor")),
+      max_connections_(connections_that_fit(settings.max_connections)),
+      buffer_(kReadBytes, '\0'),
+      now_(Clock::now()),
+      port_(listener_.port()) {
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = wake_.get();
+  epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event);
+  accept_again();
+  thread_ = std::thread([this] { run(); });
+}
+
+EdgeLoop::~EdgeLoop() { stop(); }
+
+EdgeCounters EdgeLoop::counters() const {
+  const std::lock_guard lock(counters_mutex_);
+  return counters_;
+}
+
+void EdgeLoop::drain() {
+  is_draining_ = true;
+  wake();
+}
+
+void EdgeLoop::stop() {
+  is_draining_ = true;
+  is_stopping_ = true;
+  wake();
+  if (thread_.joinable()) thread_.join();
+}
+
+void EdgeLoop::wake() {
+  const std::uint64_t one = 1;
+  // Fails only where the counter is full: then the loop is about to wake anyway.
+  [[maybe_unused]] const ssize_t written = write(wake_.get(), &one, sizeof one);
+}
+
+void EdgeLoop::run() {
+  while (!has_begun_stopping_ || !connections_.empty()) {
+    wait_for_events();
+    take_back_handled();
+    if (is_draining_ && !has_begun_draining_) begin_draining();
+    if (is_stopping_ && !has_begun_stopping_) begin_stopping();
+    if (now_ >= next_expiry_) expire_all();
+  }
+}
+
+void EdgeLoop::wait_for_events() {
+  int timeout_ms = -1;
+  if (next_expiry_ != Clock::time_point::max()) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(next_expiry_ - Clock::now());
+    timeout_ms = static_cast<int>(std::clamp<std::int64_t>(left.count() + 1, 0, 60000));
+  }
+  std::array<epoll_event, 256> events;
+  const int count =
+      epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout_ms);
+  now_ = Clock::now();
+  for (int i = 0; i < count; ++i) {
+    const int fd = events[static_cast<std::size_t>(i)].data.fd;
+    try {
+      handle_event(fd);
+    } catch (const std::exception& error) {  // no memory: one connection pays, not all
+      log_error("a connection was dropped", {{"reason", error.what()}});
+      const auto found = connections_.find(fd);
+      if (found != connections_.end() && found->second->phase != Phase::Handling) {
+        drop(*found->second);
+      }
+    }
+  }
+}
+
+/// A descriptor may have been closed, and even given to another connection, by an event of the same
+/// round; reading then finds nothing and waits on.
+void EdgeLoop::handle_event(int fd) {
+  if (fd == wake_.get()) {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const ssize_t taken = read(fd, &count, sizeof count);
+    return;
+  }
+  if (fd == listener_.fd()) return accept_all();
+  const auto found = connections_.find(fd);
+  if (found == connections_.end() || found->second->phase == Phase::Handling) return;
+  Connection& connection = *found->second;
+  if (connection.phase != Phase::Lingering) return receive(connection);
+
+  if (discard_input(fd, kDiscardBytes)) return drop(connection);
+  set_deadline(connection, std::min(now_ + settings_.deadlines.linger, connection.linger_until));
+  watch(connection, EPOLL_CTL_MOD);
+}
+
+/// Every event is asked for again: a connection that is handled must not wake the loop.
+void EdgeLoop::watch(Connection& connection, int operation) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT;
+  event.data.fd = connection.fd();
+  if (epoll_ctl(epoll_.get(), operation, connection.fd(), &event) != 0) drop(connection);
+}
+
+void EdgeLoop::receive(Connection& connection) {
+  const ssize_t size = recv(connection.fd(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+  if (size > 0) {
+    if (connection.reader.is_untouched()) connection.arrived_at = now_;
+    connection.reader.append(std::string_view(buffer_.data(), static_cast<std::size_t>(size)));
+    return advance(connection);
+  }
+  if (size < 0) {
+    const bool is_early = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+    return is_early ? watch(connection, EPOLL_CTL_MOD) : drop(connection);
+  }
+  if (connection.reader.is_untouched()) return drop(connection);
+  refuse(connection, 400,
+         Error(ErrorCode::MalformedRequest, "the connection ended before the request did"));
+}
+
+void EdgeLoop::advance(Connection& connection) {
+  for (;;) {
+    switch (connection.reader.advance()) {
+      case RequestReader::Progress::NeedsBytes:
+        return wait_for_bytes(connection);
+      case RequestReader::Progress::HeadRead:
+        if (!judge_head(connection)) return;
+        break;
+      case RequestReader::Progress::Complete:
+        return begin_handling(connection);
+      case RequestReader::Progress::Refused: {
+        const GateFault& fault = connection.reader.fault();
+        return refuse(connection, fault.status, Error(fault.code, fault.message));
+      }
+    }
+  }
+}
+
+void EdgeLoop::wait_for_bytes(Connection& connection) {
+  const EdgeDeadlines& deadlines = settings_.deadlines;
+  if (connection.reader.is_reading_body()) {
+    // The size of a body in chunks is known only as it comes.
+    const RequestHead& head = connection.reader.head();
+    const std::size_t bytes =
+        head.is_chunked ? connection.reader.body_bytes() : head.content_length;
+    const std::chrono::milliseconds transfer(1000 * bytes / deadlines.body_bytes_per_s);
+    set_deadline(connection, connection.body_began_at + deadlines.body + transfer);
+  } else if (!connection.reader.is_untouched() && connection.phase != Phase::Head) {
+    // A fresh connection's time began when it was opened.
+    if (connection.phase == Phase::Idle) set_deadline(connection, now_ + deadlines.head);
+    connection.phase = Phase::Head;
+  }
+  watch(connection, EPOLL_CTL_MOD);
+}
+
+/// False where the head alone was reason to refuse.
+bool EdgeLoop::judge_head(Connection& connection) {
+  const RequestHead& head = connection.reader.head();
+  connection.request_id = request_id_of(head.fields);
+  connection.entry = answerer_.doorkeeper().judge(head, connection.address, connection.request_id);
+  if (!head.has_body()) return true;
+  if (connection.entry.reply) {
+    refuse(connection, *connection.entry.reply);
+    return false;
+  }
+  connection.phase = Phase::Body;
+  connection.body_began_at = now_;
+  if (head.expects_continue && !connection.reader.has_unread_bytes()) {
+    send_now(connection.fd(), "HTTP/1.1 100 Continue\r\n\r\n");
+  }
+  return true;
+}
+
+void EdgeLoop::begin_handling(Connection& connection) {
+  connection.phase = Phase::Handling;
+  const Route* route = connection.entry.route;
+  RequestThreads& threads =
+      route != nullptr && route->is_management ? management_threads_ : threads_;
+  const bool is_running = threads.run([this, &connection] {
+    const bool keeps = answerer_.answer(connection, [this] { return !is_draining_; });
+    connection.entry = Entry();
+    const std::lock_guard lock(handled_mutex_);
+    handled_.push_back({&connection, keeps});
+    wake();  // under the lock: once the loop has this entry, nothing here is used any more
+  });
+  if (!is_running) {
+    refuse(connection, 503,
+           Error(ErrorCode::TooManyConnections, "the system gives no thread for this request"));
+  }
+}
+
+void EdgeLoop::take_back_handled() {
+  std::vector<Handled> handled;
+  {
+    const std::lock_guard lock(handled_mutex_);
+    handled.swap(handled_);
+  }
+  for (const Handled& each : handled) {
+    if (each.keeps_connection && !has_begun_stopping_) {
+      begin_next(*each.connection);
+    } else {
+      linger(*each.connection);
+    }
+  }
+}
+
+void EdgeLoop::begin_next(Connection& connection) {
+  connection.reader.begin_next();
+  connection.phase = Phase::Idle;
+  connection.idle_since = now_;
+  connection.arrived_at = now_;  // where bytes of the next request are here already
+  set_deadline(connection, now_ + (has_begun_draining_ ? kDrainingIdle : settings_.deadlines.idle));
+  advance(connection);
+}
+
+void EdgeLoop::refuse(Connection& connection, int status, const Error& error) {
+  if (connection.request_id.empty()) connection.request_id = fresh_request_id();
+  refuse(connection, error_reply(status, error, connection.request_id));
+}
+
+void EdgeLoop::refuse(Connection& connection, const HttpReply& reply) {
+  send_now(connection.fd(), answerer_.refusal(connection, reply));
+  linger(connection);
+}
+
+void EdgeLoop::linger(Connection& connection) {
+  connection.phase = Phase::Lingering;
+  connection.entry = Entry();
+  shutdown(connection.fd(), SHUT_WR);
+  if (discard_input(connection.fd(), kDiscardBytes)) return drop(connection);
+  const EdgeDeadlines& deadlines = settings_.deadlines;
+  connection.linger_until = now_ + (has_begun_stopping_ ? kStoppingLinger : deadlines.linger_total);
+  set_deadline(connection, std::min(now_ + deadlines.linger, connection.linger_until));
+  watch(connection, EPOLL_CTL_MOD);
+}
+
+void EdgeLoop::drop(Connection& connection) {
+  if (connection.is_over_limit) {
+    --refused_lingering_;
+  } else {
+    --limited_connections_;
+    const auto of_address = connections_of_address_.find(connection.address);
+    if (--of_address->second == 0) connections_of_address_.erase(of_address);
+    const std::lock_guard lock(counters_mutex_);
+    counters_.connections_open = limited_connections_;
+  }
+  connections_.erase(connection.fd());
+}
+
+}  // namespace ssd1b

@@ -1,0 +1,80 @@
+#include "service/http/gate/request_reader.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+namespace ssd1b {
+
+RequestReader::Progress RequestReader::advance() {
+  switch (stage_) {
+    case Stage::Head:
+      return read_head();
+    case Stage::Body:
+      return read_body();
+    case Stage::Complete:
+      return Progress::Complete;
+    case Stage::Refused:
+      return Progress::Refused;
+  }
+  return Progress::Refused;
+}
+
+void RequestReader::begin_next() {
+  stage_ = Stage::Head;
+  seen_ = 0;
+  may_skip_line_ = true;
+  head_ = RequestHead();
+  chunks_ = ChunkedBody();
+  body_ = std::string();
+  if (input_.empty()) input_ = std::string();  // an idle connection holds no memory
+}
+
+RequestReader::Progress RequestReader::refuse(GateFault fault) {
+  stage_ = Stage::Refused;
+  fault_ = std::move(fault);
+  return Progress::Refused;
+}
+
+RequestReader::Progress RequestReader::read_head() {
+  // Some clients send one empty line too many behind a body (RFC 9112, 2.2).
+  if (may_skip_line_ && input_.size() >= 2) {
+    if (input_.compare(0, 2, "\r\n") == 0) input_.erase(0, 2);
+    may_skip_line_ = false;
+  }
+  if (may_skip_line_ && input_ == "\r") return Progress::NeedsBytes;
+  const HeadEnd end = find_head_end(input_, seen_);
+  if (end.fault) return refuse(*end.fault);
+  if (end.size == 0) {
+    seen_ = input_.size();
+    return Progress::NeedsBytes;
+  }
+  auto verdict = examine_head(std::string_view(input_).substr(0, end.size));
+  if (auto* fault = std::get_if<GateFault>(&verdict)) return refuse(std::move(*fault));
+  head_ = std::move(std::get<RequestHead>(verdict));
+  input_.erase(0, end.size);
+  stage_ = head_.has_body() ? Stage::Body : Stage::Complete;
+  return Progress::HeadRead;
+}
+
+RequestReader::Progress RequestReader::read_body() {
+  std::string_view rest = input_;
+  bool is_whole = false;
+  if (head_.is_chunked) {
+    chunks_.feed(rest);
+    if (chunks_.fault()) return refuse(*chunks_.fault());
+    is_whole = chunks_.is_complete();
+    if (is_whole) body_ = chunks_.take();
+  } else {
+    const std::size_t taken = std::min(rest.size(), head_.content_length - body_.size());
+    body_.append(rest.substr(0, taken));
+    rest.remove_prefix(taken);
+    is_whole = body_.size() == head_.content_length;
+  }
+  input_.erase(0, input_.size() - rest.size());
+  if (!is_whole) return Progress::NeedsBytes;
+  stage_ = Stage::Complete;
+  return Progress::Complete;
+}
+
+}  // namespace ssd1b

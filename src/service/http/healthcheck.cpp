@@ -1,0 +1,34 @@
+#include "service/http/healthcheck.h"
+
+#include <httplib.h>
+
+#include <algorithm>
+
+#include "service/http/gate/request_target.h"
+#include "ssd1b/error.h"
+
+namespace ssd1b {
+namespace {
+
+constexpr time_t kTimeoutS = 4;
+
+}  // namespace
+
+bool healthcheck(const std::string& url) {
+  const std::string scheme = "http://";
+  const std::size_t path_begin = std::min(url.find('/', scheme.size()), url.size());
+  const std::string path = url.substr(path_begin);
+  if (url.compare(0, scheme.size(), scheme) != 0 ||
+      !is_host(url.substr(scheme.size(), path_begin - scheme.size()))) {
+    throw Error(ErrorCode::Usage,
+                "the URL to check must be like http://127.0.0.1:5000, got \"" + url + "\"");
+  }
+  httplib::Client client(url.substr(0, path_begin));
+  client.set_connection_timeout(kTimeoutS);
+  client.set_read_timeout(kTimeoutS);
+  client.set_write_timeout(kTimeoutS);
+  const auto result = client.Get(path.empty() || path == "/" ? "/healthz" : path);
+  return result && result->status == 200;
+}
+
+}  // namespace ssd1b

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "service/http/gate/head_gate.h"
+
+namespace ssd1b {
+
+/// The client's X-Request-Id where it is one of [A-Za-z0-9._-]{1,64}, else a fresh one.
+std::string request_id_of(const Fields& fields);
+
+/// 32 random hexadecimal digits.
+std::string fresh_request_id();
+
+/// The W3C traceparent of a request; empty where there is none or it is malformed.
+std::string traceparent_of(const Fields& fields);
+
+}  // namespace ssd1b

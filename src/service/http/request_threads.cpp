@@ -1,0 +1,56 @@
+#include "service/http/request_threads.h"
+
+#include <chrono>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+namespace ssd1b {
+namespace {
+
+constexpr std::chrono::seconds kIdleLife{10};
+
+}  // namespace
+
+RequestThreads::~RequestThreads() {
+  std::unique_lock lock(mutex_);
+  is_stopping_ = true;
+  has_task_.notify_all();
+  has_ended_.wait(lock, [this] { return threads_ == 0; });
+}
+
+bool RequestThreads::run(Task task) {
+  const std::lock_guard lock(mutex_);
+  tasks_.push_back(std::move(task));
+  if (tasks_.size() <= idle_threads_) {
+    has_task_.notify_one();
+    return true;
+  }
+  try {
+    std::thread([this] { work(); }).detach();
+    ++threads_;
+  } catch (const std::system_error&) {
+    tasks_.pop_back();
+    return false;
+  }
+  return true;
+}
+
+void RequestThreads::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    ++idle_threads_;
+    has_task_.wait_for(lock, kIdleLife, [this] { return !tasks_.empty() || is_stopping_; });
+    --idle_threads_;
+    if (tasks_.empty()) break;
+    const Task task = std::move(tasks_.front());
+    tasks_.pop_front();
+    lock.unlock();
+    task();
+    lock.lock();
+  }
+  --threads_;
+  if (threads_ == 0) has_ended_.notify_all();
+}
+
+}  // namespace ssd1b
