@@ -50,21 +50,20 @@ std::string todays_name(const std::string& component, const std::string& name) {
   return name;
 }
 
-/// Attention saved as 1x1 convolutions, [C, C, 1, 1], is the matrix [C, C].
-void squeeze_attention(const std::string& name, TensorSource& source) {
-  const bool is_matrix = name.find(".attentions.") != std::string::npos &&
-                         (name.find(".to_") != std::string::npos) && ends_with(name, ".weight");
-  if (is_matrix && source.shape.size() == 4 && source.shape[2] == 1 && source.shape[3] == 1) {
-    source.shape.resize(2);
-  }
-}
-
 }  // namespace
 
 std::uint64_t ComponentWeights::size_bytes() const {
   std::uint64_t bytes = 0;
   for (const auto& entry : tensors) bytes += entry.second.bytes;
   return bytes;
+}
+
+void squeeze_attention(const std::string& name, TensorSource& source) {
+  const bool is_matrix = name.find(".attentions.") != std::string::npos &&
+                         (name.find(".to_") != std::string::npos) && ends_with(name, ".weight");
+  if (is_matrix && source.shape.size() == 4 && source.shape[2] == 1 && source.shape[3] == 1) {
+    source.shape.resize(2);
+  }
 }
 
 bool is_known_leftover(const std::string& name) {

@@ -41,6 +41,10 @@ struct ComponentWeights {
 ComponentWeights collect_weights(const std::string& component,
                                  const std::vector<SafetensorsFile>& files);
 
+/// Gives a VAE attention's weight that is saved as a 1x1 convolution, [C, C, 1, 1], the shape of a
+/// matrix, [C, C]; other tensors stay. `name`: diffusers'.
+void squeeze_attention(const std::string& name, TensorSource& source);
+
 /// Whether a tensor of this name is one that known tools leave behind in checkpoints.
 bool is_known_leftover(const std::string& name);
 

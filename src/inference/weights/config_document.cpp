@@ -122,6 +122,10 @@ std::vector<std::string> ConfigDocument::keys() const {
   return names;
 }
 
+std::string ConfigDocument::to_json() const {
+  return json_->value.dump(-1, ' ', /*ensure_ascii=*/true);
+}
+
 void ConfigDocument::fail(const std::string& key, const std::string& must) const {
   std::string got = "nothing";
   const auto found = json_->value.find(key);

@@ -61,6 +61,9 @@ class ConfigDocument {
   std::optional<std::vector<std::string>> optional_texts(const std::string& key) const;
   std::optional<NestedIntegers> optional_integers_or_nested(const std::string& key) const;
 
+  /// The document as one line of JSON.
+  std::string to_json() const;
+
   /// Throws Error(BadModel): "FILE: KEY must be MUST, got <the value>". For checks of the readers.
   [[noreturn]] void fail(const std::string& key, const std::string& must) const;
   /// fail() unless `holds`.

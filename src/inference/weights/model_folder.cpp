@@ -86,8 +86,8 @@ ModelFolder ModelFolder::open_folder(const fs::path& path, const std::string& va
   ModelFolder folder(ConfigDocument::read(path / "model_index.json"));
   folder.path_ = path;
   check_pipeline(folder.index_);
+  folder.read_classes();
   for (const ComponentRow& row : kComponents) {
-    folder.classes_[row.name] = component_class(folder.index_, row);
     check_is_folder(path / row.name);
     if (*row.config_file == '\0') {
       folder.tokenizers_[row.name] = path / row.name;
@@ -111,6 +111,10 @@ ModelFolder ModelFolder::open_folder(const fs::path& path, const std::string& va
   }
   folder.generation_ = read_generation_config(path / "generation_config.json");
   return folder;
+}
+
+void ModelFolder::read_classes() {
+  for (const ComponentRow& row : kComponents) classes_[row.name] = component_class(index_, row);
 }
 
 const ConfigDocument& ModelFolder::config(const std::string& component) const {

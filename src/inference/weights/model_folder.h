@@ -43,6 +43,7 @@ class ModelFolder {
   static ModelFolder open_folder(const std::filesystem::path& path, const std::string& variant);
   static ModelFolder open_single_file(const std::filesystem::path& path,
                                       const std::filesystem::path& shipped_models);
+  void read_classes();
   explicit ModelFolder(ConfigDocument index) : index_(std::move(index)) {}
 
   std::filesystem::path path_;

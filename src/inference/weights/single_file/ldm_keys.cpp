@@ -1,0 +1,82 @@
+#include "inference/weights/single_file/ldm_keys.h"
+
+#include <algorithm>
+
+#include "ssd1b/error.h"
+
+namespace ssd1b {
+
+LdmKeys::LdmKeys(SafetensorsFile file, const std::string& prefix)
+    : file_(std::move(file)), prefix_(prefix) {
+  for (const TensorInfo& tensor : file_.tensors()) {
+    if (tensor.name.compare(0, prefix.size(), prefix) != 0) continue;
+    const std::string name = tensor.name.substr(prefix.size());
+    if (!is_known_leftover(tensor.name) && !is_known_leftover(name)) tensors_[name] = &tensor;
+  }
+}
+
+bool LdmKeys::has_module(const std::string& module) const {
+  const std::string start = module + ".";
+  const auto found = tensors_.lower_bound(start);
+  return found != tensors_.end() && found->first.compare(0, start.size(), start) == 0;
+}
+
+std::int64_t LdmKeys::count(const std::string& list) const {
+  std::int64_t n = 0;
+  while (has_module(list + "." + std::to_string(n))) ++n;
+  return n;
+}
+
+std::int64_t LdmKeys::size(const std::string& tensor, std::size_t dimension) const {
+  const auto found = tensors_.find(tensor);
+  if (found == tensors_.end() || found->second->shape.size() <= dimension) {
+    throw Error(ErrorCode::BadModel,
+                file_.path().string() + ": tensor " + shown(prefix_ + tensor) +
+                    " must be there with at least " + std::to_string(dimension + 1) +
+                    " dimensions, got " +
+                    (found == tensors_.end() ? "none" : text_of(found->second->shape)));
+  }
+  return found->second->shape[dimension];
+}
+
+std::string renamed(const ModuleNames& modules, const std::string& name) {
+  for (std::size_t end = name.size(); end != std::string::npos && end > 0;
+       end = name.rfind('.', end - 1)) {
+    const auto found = modules.find(name.substr(0, end));
+    if (found != modules.end()) return found->second + name.substr(end);
+  }
+  return name;
+}
+
+void add_source(ComponentWeights& weights, const std::string& name, TensorSource source) {
+  const auto [at, is_new] = weights.tensors.emplace(name, std::move(source));
+  if (!is_new) {
+    throw Error(ErrorCode::BadModel, weights.path.string() + ": the parameter " + shown(name) +
+                                         " must come once, got it twice, as " +
+                                         shown(at->second.file_name));
+  }
+}
+
+TensorSource source_of(const SafetensorsFile& file, const TensorInfo& tensor) {
+  return {file, tensor.name, tensor.dtype, tensor.shape, tensor.offset, tensor.bytes, false};
+}
+
+std::vector<std::int64_t> heads_of(const std::vector<std::int64_t>& widths,
+                                   const std::vector<std::int64_t>& family_heads) {
+  const auto fits = [&](std::int64_t head_width) {
+    return std::all_of(widths.begin(), widths.end(),
+                       [&](std::int64_t width) { return width % head_width == 0; });
+  };
+  bool family_fits = widths.size() == family_heads.size();
+  for (std::size_t i = 0; family_fits && i < widths.size(); ++i) {
+    family_fits = family_heads[i] > 0 && widths[i] % family_heads[i] == 0;
+  }
+  std::int64_t head_width = 64;
+  if (!fits(head_width) && family_fits) return family_heads;
+  while (!fits(head_width)) head_width /= 2;  // ends at 1
+  std::vector<std::int64_t> heads;
+  for (const std::int64_t width : widths) heads.push_back(width / head_width);
+  return heads;
+}
+
+}  // namespace ssd1b
