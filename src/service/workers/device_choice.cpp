@@ -30,9 +30,8 @@ std::vector<std::string> split(const std::string& list) {
   return names;
 }
 
-DeviceChoice choose_gpus(bool is_automatic, const std::vector<ListedDevice>& listed) {
+DeviceChoice choose_gpus(const std::vector<ListedDevice>& listed) {
   DeviceChoice choice;
-  choice.is_automatic = is_automatic;
   for (const ListedDevice& each : listed) {
     if (!is_gpu(each.name)) continue;
     if (each.is_usable) {
@@ -73,10 +72,11 @@ DeviceChoice choose_devices(const std::string& wanted, bool has_driver,
   if (is_automatic || wanted == "cuda") {
     DeviceChoice choice;
     if (has_driver) {
-      choice = choose_gpus(is_automatic, list());
+      choice = choose_gpus(list());
     } else {
       choice.warnings.push_back(kNoDriver);
     }
+    choice.is_automatic = is_automatic;
     if (!choice.devices.empty()) return choice;
     if (is_automatic) {
       choice.devices.push_back("cpu");

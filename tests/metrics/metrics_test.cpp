@@ -1,0 +1,98 @@
+#include "service/metrics/metrics.h"
+
+#include <gmock/gmock.h>
+
+#include <regex>
+#include <set>
+#include <sstream>
+
+namespace ssd1b {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(Metrics, ShowsEverySeriesFromTheStart) {
+  const std::string text = Metrics().text();
+
+  for (const char* line : {"ssd1b_pictures_accepted_total 0\n",
+                           "ssd1b_pictures_total 0\n",
+                           "ssd1b_steps_total 0\n",
+                           "ssd1b_pictures_ended_total{outcome=\"succeeded\"} 0\n",
+                           "ssd1b_pictures_ended_total{outcome=\"failed\"} 0\n",
+                           "ssd1b_pictures_ended_total{outcome=\"cancelled\"} 0\n",
+                           "ssd1b_pictures_ended_total{outcome=\"expired\"} 0\n",
+                           "ssd1b_pictures_ended_total{outcome=\"refused_at_shutdown\"} 0\n",
+                           "ssd1b_cancelled_total{state=\"queued\"} 0\n",
+                           "ssd1b_cancelled_total{state=\"running\"} 0\n",
+                           "ssd1b_queue_pictures 0\n",
+                           "ssd1b_running_pictures 0\n",
+                           "ssd1b_queue_bytes 0\n",
+                           "ssd1b_queue_wait_seconds_count 0\n",
+                           "ssd1b_batch_pictures_count 0\n",
+                           "ssd1b_stage_seconds_count{stage=\"queue\"} 0\n",
+                           "ssd1b_stage_seconds_count{stage=\"text_encoder\"} 0\n",
+                           "ssd1b_stage_seconds_count{stage=\"denoise\"} 0\n",
+                           "ssd1b_stage_seconds_count{stage=\"vae\"} 0\n",
+                           "ssd1b_stage_seconds_count{stage=\"encode\"} 0\n"}) {
+    EXPECT_THAT(text, HasSubstr(std::string("\n") + line));
+  }
+}
+
+TEST(Metrics, CountsUnderItsLabels) {
+  Metrics metrics;
+  metrics.set_build_info("0.1.0", "abc");
+  metrics.count_request("/generate-image", 200, 0.02);
+  metrics.count_request("/generate-image", 200, 0.02);
+  metrics.count_request("/generate-image", 429, 0.001);
+  metrics.count_accepted(3);
+  metrics.count_refused("queue_full", 2);
+  metrics.count_ended(Outcome::Succeeded);
+  metrics.count_ended(Outcome::Expired);
+  metrics.count_cancelled(CancelledState::Running);
+  metrics.count_restart("cuda:0", RestartReason::DeviceLost);
+  metrics.observe_stage(Stage::Encode, 0.004);
+  metrics.set_queue(5, 2, 1234);
+  metrics.set_worker("cpu", true, 4096);
+
+  const std::string text = metrics.text();
+
+  for (const char* line :
+       {"ssd1b_build_info{commit=\"abc\",version=\"0.1.0\"} 1\n",
+        "ssd1b_requests_total{route=\"/generate-image\",status=\"200\"} 2\n",
+        "ssd1b_requests_total{route=\"/generate-image\",status=\"429\"} 1\n",
+        "ssd1b_request_seconds_count{route=\"/generate-image\"} 3\n",
+        "ssd1b_pictures_accepted_total 3\n",
+        "ssd1b_pictures_refused_total{code=\"queue_full\"} 2\n",
+        "ssd1b_pictures_ended_total{outcome=\"succeeded\"} 1\n", "ssd1b_pictures_total 1\n",
+        "ssd1b_pictures_ended_total{outcome=\"expired\"} 1\n",
+        "ssd1b_cancelled_total{state=\"running\"} 1\n",
+        "ssd1b_worker_restarts_total{device=\"cuda:0\",reason=\"device_lost\"} 1\n",
+        "ssd1b_stage_seconds_count{stage=\"encode\"} 1\n", "ssd1b_queue_pictures 5\n",
+        "ssd1b_running_pictures 2\n", "ssd1b_queue_bytes 1234\n",
+        "ssd1b_worker_ready{device=\"cpu\"} 1\n",
+        "ssd1b_worker_memory_bytes{device=\"cpu\"} 4096\n"}) {
+    EXPECT_THAT(text, HasSubstr(std::string("\n") + line));
+  }
+}
+
+/// The format as a scraper reads it: comments, or a name with labels and a number; no series twice.
+TEST(Metrics, IsWhatAScraperReads) {
+  Metrics metrics;
+  metrics.count_request("/v1/jobs/{id}", 200, 0.5);
+  metrics.count_restart("cpu", RestartReason::Hung);
+  const std::regex sample(
+      R"re([a-z_:][a-z0-9_:]*(\{[a-z_]+="[^"\\]*"(,[a-z_]+="[^"\\]*")*\})? [-+0-9.eE]+)re");
+  std::set<std::string> seen;
+  std::istringstream lines(metrics.text());
+
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind("# HELP ssd1b_", 0) == 0 || line.rfind("# TYPE ssd1b_", 0) == 0) continue;
+    ASSERT_TRUE(std::regex_match(line, sample)) << line;
+    EXPECT_TRUE(seen.insert(line.substr(0, line.rfind(' '))).second) << line;
+  }
+  EXPECT_GT(seen.size(), 100u);
+}
+
+}  // namespace
+}  // namespace ssd1b
