@@ -88,7 +88,7 @@ foreach(_folder IN LISTS _folders)
 endforeach()
 if(_httplib_FAULT)
   message(FATAL_ERROR "cpp-httplib ${SSD1B_HTTPLIB_MINIMUM} or newer was not found:${_faults}\n"
-    "Run scripts/quickstart, or save httplib.h of release v${SSD1B_HTTPLIB_RELEASE} "
+    "Run scripts/setup, or save httplib.h of release v${SSD1B_HTTPLIB_RELEASE} "
     "(sha256 ${SSD1B_HTTPLIB_SHA256}) and pass -DSSD1B_HTTPLIB_DIR=<its folder>, "
     "or apt-get install libcpp-httplib-dev where that is new enough and header-only")
 endif()
