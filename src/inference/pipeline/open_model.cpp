@@ -14,9 +14,6 @@ std::unique_ptr<Engine> open_model(const ModelOptions& options) {
   const c10::Device device = open_device(options.device);  // before any other torch call
   const c10::InferenceMode no_gradients;
   at::set_num_threads(options.threads > 0 ? options.threads : usable_cores());
-  if (device.is_cpu() && options.dtype == "auto" && has_native_bfloat16()) {
-    log_info("this CPU computes bfloat16 itself: --dtype bfloat16 is about twice as fast");
-  }
   try {
     auto pipeline = std::make_unique<Pipeline>(options, device);
     const ModelInfo& model = pipeline->model();
@@ -25,6 +22,9 @@ std::unique_ptr<Engine> open_model(const ModelOptions& options) {
                               {"dtype", model.dtype},
                               {"vae_dtype", model.vae_dtype},
                               {"threads", at::get_num_threads()}});
+    if (device.is_cpu() && options.dtype == "auto" && has_native_bfloat16()) {
+      log_info("this CPU computes bfloat16 itself: --dtype bfloat16 is about twice as fast");
+    }
     return pipeline;
   } catch (const c10::OutOfMemoryError&) {
     throw Error(ErrorCode::NoDevice,

@@ -27,7 +27,7 @@ at::Tensor time_ids(const GenerationRequest& request, at::ScalarType dtype) {
                                         static_cast<double>(request.crop_left_px),
                                         static_cast<double>(request.target_height_px),
                                         static_cast<double>(request.target_width_px)};
-  return at::tensor(at::ArrayRef<double>(values), at::dtype(dtype)).unsqueeze(0);
+  return at::tensor(at::ArrayRef<double>(values), at::dtype(at::kFloat)).to(dtype).unsqueeze(0);
 }
 
 Warning truncation(const char* which, int needed, int limit) {
