@@ -76,7 +76,7 @@ class ConfigParser {
   void end_of_line() {
     skip_blanks();
     if (!is_at_end() && next() != '\n') {
-      fail("a line must end after its value, got " + shown(rest_of_line()));
+      fail("a line must end after its value, got " + in_quotes(rest_of_line()));
     }
   }
 
@@ -92,7 +92,7 @@ class ConfigParser {
     result.key = key();
     skip_blanks();
     if (next() != '=')
-      fail("a line must be key = value, got " + shown(result.key + rest_of_line()));
+      fail("a line must be key = value, got " + in_quotes(result.key + rest_of_line()));
     take();
     while (next() == ' ' || next() == '\t') take();
     if (next() == '[') {
@@ -112,7 +112,7 @@ class ConfigParser {
              (byte >= '0' && byte <= '9') || byte == '-' || byte == '_';
     };
     while (is_key_byte(next())) result += take();
-    if (result.empty()) fail("a line must be key = value, got " + shown(rest_of_line()));
+    if (result.empty()) fail("a line must be key = value, got " + in_quotes(rest_of_line()));
     return result;
   }
 
@@ -145,7 +145,7 @@ class ConfigParser {
     const std::string digits = without_underscores(word);
     if (integer_of(digits)) return {ValueKind::Integer, digits};
     if (number_of(digits)) return {ValueKind::Number, digits};
-    fail("a value must be a text in quotes, a number, true or false, got " + shown(word));
+    fail("a value must be a text in quotes, a number, true or false, got " + in_quotes(word));
   }
 
   /// 2_359_296 and +5 as TOML has them; anything else as it is.
@@ -215,7 +215,7 @@ std::vector<ConfigEntry> read_config_file(const std::filesystem::path& file) {
   const auto status = std::filesystem::status(file, fault);
   if (fault || !std::filesystem::is_regular_file(status)) {
     throw Error(ErrorCode::Usage,
-                "--config must name a file, got " + shown(file.string()) +
+                "--config must name a file, got " + in_quotes(file.string()) +
                     (std::filesystem::exists(status) ? "" : ", which is not there"));
   }
   if (std::filesystem::file_size(file, fault) > kMaxFileBytes || fault) {
@@ -225,7 +225,7 @@ std::vector<ConfigEntry> read_config_file(const std::filesystem::path& file) {
   std::ostringstream text;
   text << stream.rdbuf();
   if (!stream) {
-    throw Error(ErrorCode::Usage, "--config " + shown(file.string()) + " cannot be read");
+    throw Error(ErrorCode::Usage, "--config " + in_quotes(file.string()) + " cannot be read");
   }
   return parse_config(text.str(), file.string());
 }

@@ -143,7 +143,7 @@ bool is_lora(const std::string& text) {
   return has_file && number_of(scale).has_value() && is_plain_text(text);
 }
 
-std::string shown(const std::string& text) {
+std::string in_quotes(const std::string& text) {
   constexpr std::size_t kMaxShown = 80;
   std::string result = "\"";
   for (std::size_t at = 0; at < text.size() && at < kMaxShown;) {

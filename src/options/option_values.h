@@ -33,6 +33,6 @@ bool is_origin(const std::string& text);
 bool is_lora(const std::string& text);
 
 /// A value as messages show it: in quotes, control characters escaped, long ones cut.
-std::string shown(const std::string& text);
+std::string in_quotes(const std::string& text);
 
 }  // namespace ssd1b

@@ -32,7 +32,7 @@ void check_picture(const PictureOptions& picture) {
 void check_one_device(const PipelineOptions& pipeline) {
   if (pipeline.device.find(',') != std::string::npos) {
     refuse("--device of this program must be auto, cpu, cuda or cuda:N, got " +
-           shown(pipeline.device));
+           in_quotes(pipeline.device));
   }
 }
 
@@ -64,7 +64,7 @@ void settle_output(GenerateOptions& options, std::optional<int> quality) {
   if (options.output_format.empty()) options.output_format = by_ending.empty() ? "png" : by_ending;
   if (!by_ending.empty() && by_ending != options.output_format) {
     refuse("--output-format must agree with how --output ends, got " + options.output_format +
-           " and " + shown(options.output.string()));
+           " and " + in_quotes(options.output.string()));
   }
   if (quality && options.output_format == "png") {
     refuse("--quality must not be given with png: it is for jpeg and webp");

@@ -62,7 +62,7 @@ void set(const Option& option, const Given& given) {
   if (option.clear) option.clear();
   for (const std::string& text : given.texts) {
     if (!option.set(text)) {
-      refuse(option.flag() + " must be " + option.must_be + ", got " + shown(text) + " (" +
+      refuse(option.flag() + " must be " + option.must_be + ", got " + in_quotes(text) + " (" +
              given.source + ")");
     }
   }
@@ -88,13 +88,14 @@ class CommandLine {
       return;
     }
     if (argument.compare(0, 2, "--") != 0 || argument.size() == 2) {
-      refuse("every argument must be an option, got " + shown(argument) + "; --help lists them");
+      refuse("every argument must be an option, got " + in_quotes(argument) +
+             "; --help lists them");
     }
     const std::size_t equals = argument.find('=');
     const std::string name = argument.substr(2, equals == std::string::npos ? equals : equals - 2);
     const Option* option = find(options_, name);
     if (option == nullptr) {
-      refuse("there is no option " + shown("--" + name) + suggestion(options_, name, "--"));
+      refuse("there is no option " + in_quotes("--" + name) + suggestion(options_, name, "--"));
     }
     Given& given = given_[name];
     if (!given.texts.empty() && !option->is_repeatable) refuse("--" + name + " is given twice");
@@ -113,7 +114,8 @@ class CommandLine {
         next.compare(0, 2, "--") == 0 && find(options_, next.substr(2, next.find('=') - 2));
     if (is_option) {
       refuse(option.flag() + " must be followed by " + option.must_be + ", got the option " +
-             shown(next) + " (write " + option.flag() + "=VALUE for a value that looks like one)");
+             in_quotes(next) + " (write " + option.flag() +
+             "=VALUE for a value that looks like one)");
     }
     ++at_;
     return next;
@@ -166,7 +168,7 @@ Given from_entry(const Option& option, const ConfigEntry& entry, const std::stri
                       (option.kind == ValueKind::Number && value.kind == ValueKind::Integer);
     if (!fits) {
       refuse(option.flag() + " must be " + name_of(option.kind) + ", got " + name_of(value.kind) +
-             ": " + shown(value.text) + " (" + source + ")");
+             ": " + in_quotes(value.text) + " (" + source + ")");
     }
     given.texts.push_back(value.text);
   }
@@ -179,7 +181,7 @@ void set_from_config(const std::vector<Option>& options, const std::string& file
     const std::string place = file + ":" + std::to_string(entry.line);
     const Option* option = find(options, entry.key);
     if (option == nullptr || option->is_flag_only || option->name == "config") {
-      refuse("there is no key " + shown(entry.key) + " (" + place + ")" +
+      refuse("there is no key " + in_quotes(entry.key) + " (" + place + ")" +
              suggestion(options, entry.key, ""));
     }
     const auto [first, is_new] = lines.emplace(entry.key, entry.line);

@@ -112,7 +112,7 @@ void check(const ServerOptions& options) {
   }
   if (!options.worker.empty() && ::access(options.worker.c_str(), X_OK) != 0) {
     throw Error(ErrorCode::Usage,
-                "--worker must be a program, got " + shown(options.worker.string()));
+                "--worker must be a program, got " + in_quotes(options.worker.string()));
   }
 }
 

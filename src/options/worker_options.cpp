@@ -25,7 +25,7 @@ WorkerOptions parse_worker(int argc, const char* const* argv) {
   const std::string& device = options.pipeline.device;
   if (device == "auto" || device == "cuda" || device.find(',') != std::string::npos) {
     throw Error(ErrorCode::Usage,
-                "--device of a worker must be cpu or cuda:N, got " + shown(device));
+                "--device of a worker must be cpu or cuda:N, got " + in_quotes(device));
   }
   if (options.descriptor < 0) {
     throw Error(ErrorCode::Usage,
