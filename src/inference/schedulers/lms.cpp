@@ -1,7 +1,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
-#include <cmath>
+#include <array>
 #include <utility>
 
 #include "inference/schedulers/algorithms.h"
@@ -14,6 +14,28 @@ namespace ssd1b {
 namespace {
 
 constexpr std::size_t kOrder = 4;
+
+// Gauss-Kronrod quadrature, 21 points on [-1, 1]: the positive nodes and the middle. Fewer points
+// would integrate a cubic exactly, but diffusers evaluates it in float32 at these (SciPy's quad),
+// and with many steps that rounding shows in the picture.
+constexpr std::array<double, 11> kNodes = {0.995657163025808080735527280689003,
+                                           0.973906528517171720077964012084452,
+                                           0.930157491355708226001207180059508,
+                                           0.865063366688984510732096688423493,
+                                           0.780817726586416897063717578345042,
+                                           0.679409568299024406234327365114874,
+                                           0.562757134668604683339000099272694,
+                                           0.433395394129247190799265943165784,
+                                           0.294392862701460198131126603103866,
+                                           0.14887433898163121088482600112972,
+                                           0.0};
+constexpr std::array<double, 11> kWeights = {
+    0.011694638867371874278064396062192, 0.03255816230796472747881897245939,
+    0.05475589657435199603138130024458,  0.07503967481091995276704314091619,
+    0.093125454583697605535065465083366, 0.109387158802297641899210590325805,
+    0.123491976262065851077958109585166, 0.134709217311473325928054001771707,
+    0.142775938577060080797094273138717, 0.147739104901338491374841515972068,
+    0.149445554002916905664936468389821};
 
 /// diffusers' LMSDiscreteScheduler: the polynomial through the last slopes, integrated.
 class Lms final : public SigmaSampler {
@@ -43,23 +65,33 @@ class Lms final : public SigmaSampler {
   }
 
   /// The integral over the step of the Lagrange polynomial that is 1 at the slope `which` steps ago
-  /// and 0 at the others: of degree 3 at most, so that two Gauss points are exact.
+  /// and 0 at the others.
   double coefficient(std::size_t order, std::size_t which) const {
     const double from = sigma(index()).item<double>();
     const double to = sigma(index() + 1).item<double>();
-    const double half = (to - from) / 2.0;
-    const double offset = half / std::sqrt(3.0);
-    return half * (lagrange(order, which, from + half - offset) +
-                   lagrange(order, which, from + half + offset));
+    const double middle = 0.5 * (from + to);
+    const double half = 0.5 * (to - from);
+    const std::vector<float> sigmas = last_sigmas(order);
+    double sum = kWeights.back() * lagrange(sigmas, which, middle);
+    for (std::size_t i = 0; i + 1 < kNodes.size(); ++i) {
+      const double offset = half * kNodes[i];
+      sum += kWeights[i] *
+             (lagrange(sigmas, which, middle - offset) + lagrange(sigmas, which, middle + offset));
+    }
+    return sum * half;
   }
 
-  double lagrange(std::size_t order, std::size_t which, double at) const {
-    const double own = sigma(index() - which).item<double>();
-    double product = 1.0;
-    for (std::size_t i = 0; i < order; ++i) {
+  std::vector<float> last_sigmas(std::size_t order) const {
+    std::vector<float> sigmas;
+    for (std::size_t i = 0; i < order; ++i) sigmas.push_back(sigma(index() - i).item<float>());
+    return sigmas;
+  }
+
+  static float lagrange(const std::vector<float>& sigmas, std::size_t which, double at) {
+    float product = 1.0F;
+    for (std::size_t i = 0; i < sigmas.size(); ++i) {
       if (i == which) continue;
-      const double other = sigma(index() - i).item<double>();
-      product *= (at - other) / (own - other);
+      product *= (static_cast<float>(at) - sigmas[i]) / (sigmas[which] - sigmas[i]);
     }
     return product;
   }

@@ -8,9 +8,21 @@
 #include "inference/schedulers/sampler.h"
 #include "inference/schedulers/sigma_curve.h"
 #include "inference/schedulers/timestep_spacing.h"
+#include "ssd1b/error.h"
 
 namespace ssd1b {
 namespace {
+
+/// Weights of the higher terms; throws Error where two noise levels of the schedule are equal.
+at::Tensor solved(const at::Tensor& r, const at::Tensor& b) {
+  try {
+    return at::linalg_solve(r, b);
+  } catch (const c10::LinAlgError&) {
+    throw Error(ErrorCode::InvalidValue,
+                "steps must not lead scheduler unipc to one noise level twice with this model",
+                "steps");
+  }
+}
 
 /// diffusers' UniPCMultistepScheduler (arXiv 2302.04867): every answer first corrects the step
 /// that led to it, then predicts the next. Both share one update over hh, the signed log-SNR step.
@@ -105,11 +117,13 @@ class UniPc final : public SolverSampler {
   at::Tensor next_from(const at::Tensor& sample) const {
     const Update update = update_from(index(), sample);
     const auto terms = static_cast<std::int64_t>(update.differences.size());
-    if (terms == 0) return update.base.to(sample.scalar_type());
+    if (terms == 0) {
+      // Not finite for bh1's step to zero, whose scale is infinite: as in diffusers.
+      return (update.base - update.scale * 0).to(sample.scalar_type());
+    }
     const at::Tensor weights =
-        terms == 1
-            ? at::full({1}, 0.5, at::kFloat)
-            : at::linalg_solve(update.r.slice(0, 0, -1).slice(1, 0, -1), update.b.slice(0, 0, -1));
+        terms == 1 ? at::full({1}, 0.5, at::kFloat)
+                   : solved(update.r.slice(0, 0, -1).slice(1, 0, -1), update.b.slice(0, 0, -1));
     return (update.base - update.scale * weighted(update, weights.to(sample.scalar_type())))
         .to(sample.scalar_type());
   }
@@ -117,7 +131,7 @@ class UniPc final : public SolverSampler {
   at::Tensor corrected(const at::Tensor& converted) const {
     const Update update = update_from(index() - 1, last_sample_);
     const at::Tensor weights =
-        (order_ == 1 ? at::full({1}, 0.5, at::kFloat) : at::linalg_solve(update.r, update.b))
+        (order_ == 1 ? at::full({1}, 0.5, at::kFloat) : solved(update.r, update.b))
             .to(last_sample_.scalar_type());
     at::Tensor terms = weights[-1] * (converted - outputs_.back());
     if (order_ > 1) terms = weighted(update, weights) + terms;

@@ -1,0 +1,338 @@
+"""Our schedulers against diffusers, live: whole trajectories of a made-up model, step by step.
+
+`ssd1b-scheduler-probe` (tests/schedulers) samples every job of this file in one process; it is
+looked for in $SSD1B_BIN_DIR, else in build/bin. Noise comes from CPU generators of equal seed.
+"""
+
+import importlib
+import itertools
+import json
+import os
+import random
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import diffusers
+import numpy as np
+import pytest
+import torch
+
+REPO = Path(__file__).resolve().parents[2]
+PROBE = Path(os.environ.get("SSD1B_BIN_DIR", REPO / "build" / "bin")) / "ssd1b-scheduler-probe"
+SHAPE = [1, 4, 4, 4]
+COUNTS = [1, 2, 3, 4, 7, 20, 25, 30, 50]
+TOLERANCE = 2e-5  # of the standard deviation of diffusers' latents, at every step
+HALF_TOLERANCE = {"float16": 4e-3, "bfloat16": 3e-2}  # a few units in the last place
+
+KARRAS = {"use_karras_sigmas": True}
+PLUS, SDE = {"algorithm_type": "dpmsolver++"}, {"algorithm_type": "sde-dpmsolver++"}
+NAMES = {
+    "euler": ("EulerDiscrete", {}),
+    "euler_karras": ("EulerDiscrete", KARRAS),
+    "euler_a": ("EulerAncestralDiscrete", {}),
+    "heun": ("HeunDiscrete", {}),
+    "heun_karras": ("HeunDiscrete", KARRAS),
+    "ddim": ("DDIM", {}),
+    "ddpm": ("DDPM", {}),
+    "pndm": ("PNDM", {}),
+    "lms": ("LMSDiscrete", {}),
+    "lms_karras": ("LMSDiscrete", KARRAS),
+    "dpmpp_2m": ("DPMSolverMultistep", PLUS),
+    "dpmpp_2m_karras": ("DPMSolverMultistep", {**PLUS, **KARRAS}),
+    "dpmpp_2m_sde": ("DPMSolverMultistep", SDE),
+    "dpmpp_2m_sde_karras": ("DPMSolverMultistep", {**SDE, **KARRAS}),
+    "dpmpp_2s": ("DPMSolverSinglestep", {}),
+    "dpmpp_2s_karras": ("DPMSolverSinglestep", KARRAS),
+    "dpmpp_sde": ("DPMSolverSDE", {}),
+    "dpmpp_sde_karras": ("DPMSolverSDE", KARRAS),
+    "dpm2": ("KDPM2Discrete", {}),
+    "dpm2_karras": ("KDPM2Discrete", KARRAS),
+    "dpm2_a": ("KDPM2AncestralDiscrete", {}),
+    "dpm2_a_karras": ("KDPM2AncestralDiscrete", KARRAS),
+    "unipc": ("UniPCMultistep", {}),
+    "unipc_karras": ("UniPCMultistep", KARRAS),
+    "deis": ("DEISMultistep", {}),
+    "lcm": ("LCM", {}),
+    "tcd": ("TCD", {}),
+}
+STABLE_DIFFUSION = {
+    "num_train_timesteps": 1000,
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "prediction_type": "epsilon",
+    "timestep_spacing": "leading",
+    "steps_offset": 1,
+    "skip_prk_steps": True,
+    "set_alpha_to_one": False,
+    "clip_sample": False,
+}
+SPACINGS = [("leading", 0), ("leading", 1), ("trailing", 0), ("linspace", 0)]
+BETAS = ["linear", "scaled_linear", "squaredcos_cap_v2"]
+PREDICTIONS = ["epsilon", "v_prediction", "sample"]
+KINDS = [None, "use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas"]
+SOLVERS = ("DPMSolver", "UniPC", "DEIS")
+
+
+def job(name, steps, config=None, **more):
+    config = {"_class_name": "EulerDiscreteScheduler", **STABLE_DIFFUSION, **(config or {})}
+    return {"name": name, "steps": steps, "config": config, "seed": 7 + steps, "shape": SHAPE, **more}
+
+
+def spaced(spacing, offset):
+    return {"timestep_spacing": spacing, "steps_offset": offset}
+
+
+def kind_of(key):
+    return {key: True} if key else {}
+
+
+def counts_jobs(name):
+    return [job(name, steps) for steps in COUNTS + [60, 100, 150]]
+
+
+def spacing_jobs(name):
+    combinations = itertools.product(SPACINGS, BETAS, [1, 2, 7, 20, 50])
+    return [job(name, n, {**spaced(*s), "beta_schedule": b}) for s, b, n in combinations]
+
+
+def prediction_jobs(name):
+    combinations = itertools.product(PREDICTIONS, KINDS, [1, 2, 4, 25, 50])
+    return [job(name, n, {"prediction_type": p, **kind_of(k)}) for p, k, n in combinations]
+
+
+def random_jobs(name):
+    draw = random.Random(name)
+    jobs = []
+    for _ in range(60):
+        config = {
+            **spaced(*draw.choice(SPACINGS)),
+            "beta_schedule": draw.choice(BETAS),
+            "prediction_type": draw.choice(PREDICTIONS),
+            **kind_of(draw.choice(KINDS)),
+            "final_sigmas_type": draw.choice(["zero", "sigma_min"]),
+            "set_alpha_to_one": draw.choice([True, False]),
+            "rescale_betas_zero_snr": draw.choice([True, False, False]),
+        }
+        jobs.append(job(name, draw.choice(COUNTS), config))
+    return jobs
+
+
+def defaults_jobs(name):
+    """The class's own defaults: a folder that says nothing."""
+    bare = NAMES[name][0] + "Scheduler"
+    return [dict(job(name, n), config={"_class_name": bare}) for n in [4, 20]]
+
+
+def option_jobs(name):
+    """Settings that few classes have; the others must not look at them."""
+    options = [
+        {"rescale_betas_zero_snr": True, "prediction_type": "v_prediction", "timestep_spacing": "trailing"},
+        {"thresholding": True, "dynamic_thresholding_ratio": 0.9, "sample_max_value": 1.5},
+        {"clip_sample": True, "clip_sample_range": 0.8},
+        {"trained_betas": [0.001 + 0.0001 * i for i in range(100)], "num_train_timesteps": 100},
+        {"num_train_timesteps": 400},
+        {"sigma_min": 0.05, "sigma_max": 11.0, "use_karras_sigmas": True},
+        {"sigma_min": 0.05, "sigma_max": 11.0, "use_exponential_sigmas": True},
+        {"sigma_min": None, "sigma_max": None, "trained_betas": None},
+        {"interpolation_type": "log_linear"},
+        {"interpolation_type": "log_linear", "use_karras_sigmas": True},
+        {"timestep_type": "continuous", "prediction_type": "v_prediction"},
+        {"final_sigmas_type": "sigma_min"},
+        {"set_alpha_to_one": True},
+        {"skip_prk_steps": False},
+        {"original_inference_steps": 25, "timestep_scaling": 7.0},
+        {"use_lu_lambdas": True},
+        {"lambda_min_clipped": -2.0},
+        {"euler_at_final": True, "final_sigmas_type": "sigma_min"},
+        {"_use_default_values": ["steps_offset", "beta_end"]},
+        *({"variance_type": v} for v in ["fixed_small", "fixed_small_log", "fixed_large"]),
+        *({"beta_schedule": b} for b in ["exp", "laplace", "sigmoid"]),
+    ]
+    return [job(name, n, option) for option in options for n in [3, 20]]
+
+
+def solver_jobs(name):
+    if not NAMES[name][0].startswith(SOLVERS) or "dpmpp_sde" in name:
+        return []
+    jobs = []
+    types_of = ["bh1", "bh2"] if "unipc" in name else ["midpoint", "heun"]
+    combinations = itertools.product([1, 2, 3], types_of, [True, False], ["zero", "sigma_min"])
+    for order, solver, lower, final in combinations:
+        config = {"solver_order": order, "solver_type": solver, "lower_order_final": lower,
+                  "final_sigmas_type": final}  # fmt: skip
+        jobs += [job(name, n, config) for n in [1, 2, 3, 6, 7, 14, 15, 16]]
+    if "unipc" in name:
+        jobs += [job(name, 10, {"predict_x0": False, "prediction_type": p, "final_sigmas_type": "sigma_min"})
+                 for p in PREDICTIONS]  # fmt: skip
+        jobs.append(job(name, 10, {"disable_corrector": [0, 1, 4]}))
+    if "2s" in name:
+        jobs += [job(name, n, {**SDE, "solver_order": o}) for n in [5, 6, 20] for o in [1, 2, 3]]
+    return jobs
+
+
+def image_jobs(name):
+    starts = [(4, 1), (10, 4), (20, 3), (20, 19), (30, 11)]
+    jobs = [job(name, n, start_index=i, from_image=True) for n, i in starts]
+    return jobs + [job(name, 10, spaced("trailing", 0), start_index=0, from_image=True)]
+
+
+def half_jobs(name):
+    return [job(name, n, dtype=d) for d in HALF_TOLERANCE for n in [2, 10]]
+
+
+GROUPS = {
+    "counts": counts_jobs,
+    "spacings": spacing_jobs,
+    "predictions": prediction_jobs,
+    "defaults": defaults_jobs,
+    "options": option_jobs,
+    "solvers": solver_jobs,
+    "images": image_jobs,
+    "halves": half_jobs,
+    "random": random_jobs,
+}
+JOBS = {(name, group): make(name) for name in NAMES for group, make in GROUPS.items()}
+
+
+def made_up_model(sample, t):
+    return 0.8 * torch.sin(1.7 * sample + 0.01 * t) + 0.3 * sample
+
+
+class BrownianNoise:
+    """The noise that DPMSolverSDEScheduler draws from a tree, of the draws that we make for it."""
+
+    def __init__(self, generator, dtype):
+        self.generator, self.dtype, self.reached = generator, dtype, None
+
+    def __call__(self, sigma, sigma_next):
+        fresh = torch.randn(SHAPE, generator=self.generator, dtype=self.dtype)
+        if self.reached is None:  # to the middle of a step
+            self.reached = (sigma_next, fresh * (sigma - sigma_next).abs().sqrt())
+            return fresh
+        middle, increment = self.reached
+        self.reached = None
+        increment = increment + fresh * (middle - sigma_next).abs().sqrt()
+        return increment / (sigma - sigma_next).abs().sqrt()
+
+
+def class_of(name):
+    if name != "DPMSolverSDE":
+        return getattr(diffusers, name + "Scheduler")
+    if "torchsde" not in sys.modules and importlib.util.find_spec("torchsde") is None:
+        sys.modules["torchsde"] = types.ModuleType("torchsde")  # its noise is replaced anyway
+    module = importlib.import_module("diffusers.schedulers.scheduling_dpmsolver_sde")
+    return module.DPMSolverSDEScheduler
+
+
+def diffusers_sampling(job):
+    """As the pipelines call it: timesteps, initial sigma and the latents before and after each call."""
+    short, overrides = NAMES[job["name"]]
+    dtype = getattr(torch, job.get("dtype", "float32"))
+    scheduler = class_of(short).from_config(job["config"], **overrides)
+    scheduler.set_timesteps(job["steps"])
+    generator = torch.Generator().manual_seed(job["seed"])
+    image = torch.randn(SHAPE, generator=generator, dtype=dtype) * 0.7 if job.get("from_image") else None
+    noise = torch.randn(SHAPE, generator=generator, dtype=dtype)
+    first = job.get("start_index", 0) * scheduler.order
+    timesteps = scheduler.timesteps[first:]
+    if hasattr(scheduler, "set_begin_index"):
+        # Without it a first timestep that comes twice is skipped, and the last step fails.
+        scheduler.set_begin_index(first)
+    if image is None:
+        latents = noise * scheduler.init_noise_sigma
+    else:
+        latents = scheduler.add_noise(image, noise, timesteps[:1])
+    if short == "DPMSolverSDE":
+        scheduler.noise_sampler = BrownianNoise(generator, dtype)
+    accepted = type(scheduler).step.__code__.co_varnames
+    more = {k: v for k, v in {"generator": generator, "eta": 0.0}.items() if k in accepted}
+    trajectory, scales = [latents], []
+    for t in timesteps:
+        model_input = scheduler.scale_model_input(latents, t)
+        scales.append(float((model_input.float().abs().sum() / latents.float().abs().sum())))
+        answer = made_up_model(model_input, float(t))
+        latents = scheduler.step(answer, t, latents, **more).prev_sample
+        trajectory.append(latents)
+    return {
+        "timesteps": [float(t) for t in timesteps],
+        "input_scales": scales,
+        "init_noise_sigma": float(scheduler.init_noise_sigma),
+        "latents": torch.stack(trajectory).float().numpy(),
+    }
+
+
+@pytest.fixture(scope="session")
+def ours(tmp_path_factory):
+    """Our answers to every job, by group."""
+    if not PROBE.exists():
+        pytest.fail(f"{PROBE} is not built; build it or set SSD1B_BIN_DIR")
+    latents_file = tmp_path_factory.mktemp("schedulers") / "latents.bin"
+    lines = "".join(json.dumps(job) + "\n" for jobs in JOBS.values() for job in jobs)
+    done = subprocess.run([PROBE, latents_file], input=lines, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    answers = iter(done.stdout.splitlines())
+    values = np.fromfile(latents_file, dtype=np.float32)
+    found, place = {}, 0
+    for key, jobs in JOBS.items():
+        found[key] = []
+        for _ in jobs:
+            answer = json.loads(next(answers))
+            if "error" not in answer:
+                size = (len(answer["timesteps"]) + 1) * int(np.prod(SHAPE))
+                answer["latents"] = values[place : place + size].reshape([-1, *SHAPE])
+                place += size
+            found[key].append(answer)
+    assert place == len(values)
+    return found
+
+
+def difference(job, ours, theirs):
+    """What is wrong with our answer, or None."""
+    if "error" in ours:
+        return "only ours refuses: " + ours["error"]
+    if ours["total_calls"] != len(theirs["timesteps"]):
+        return f"{ours['total_calls']} calls, not {len(theirs['timesteps'])}"
+    if not np.allclose(ours["timesteps"], theirs["timesteps"], rtol=1e-6, atol=1e-6):
+        return f"timesteps {ours['timesteps']}, not {theirs['timesteps']}"
+    if not np.isclose(ours["init_noise_sigma"], theirs["init_noise_sigma"], rtol=1e-6):
+        return f"initial sigma {ours['init_noise_sigma']}, not {theirs['init_noise_sigma']}"
+    is_half = "dtype" in job
+    for step, (mine, his) in enumerate(zip(ours["latents"], theirs["latents"])):
+        if not (np.isfinite(mine) == np.isfinite(his)).all():
+            return f"after {step} calls: finite where diffusers is not, or the reverse"
+        if not np.isfinite(his).all():
+            return None  # neither has anything to say from here on
+        off = np.abs(mine - his).max() / his.std()
+        if off > (HALF_TOLERANCE[job["dtype"]] if is_half else TOLERANCE):
+            return f"after {step} of {len(theirs['timesteps'])} calls: off by {off:.2g} standard deviations"
+    scales = np.array(theirs["input_scales"])
+    if np.isfinite(scales).all() and not np.allclose(
+        ours["input_scales"], scales, rtol=1e-2 if is_half else 1e-5
+    ):
+        return f"input scales {ours['input_scales']}, not {theirs['input_scales']}"
+    return None
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("name", "group"), [key for key, jobs in JOBS.items() if jobs])
+def test_trajectories_are_those_of_diffusers(ours, name, group):
+    diffusers.utils.logging.set_verbosity_error()
+    wrong, compared = [], 0
+    for job, answer in zip(JOBS[name, group], ours[name, group]):
+        settings = {k: v for k, v in job["config"].items() if STABLE_DIFFUSION.get(k, ()) != v and k[0] != "_"}
+        said = f"{job['steps']} steps, {settings}, start {job.get('start_index', 0)}: "
+        try:
+            theirs = diffusers_sampling(job)
+        except (ValueError, IndexError, NotImplementedError, TypeError, RuntimeError) as error:
+            if "error" not in answer:
+                wrong.append(said + f"only diffusers refuses: {error!r}")
+            continue
+        compared += 1
+        what = difference(job, answer, theirs)
+        if what:
+            wrong.append(said + what)
+    assert not wrong, f"{len(wrong)} of {len(JOBS[name, group])}:\n" + "\n".join(wrong[:12])
+    assert compared, "no job of this group was sampled"

@@ -1,0 +1,155 @@
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "inference/schedulers/scheduler_choice.h"
+#include "ssd1b/error.h"
+
+namespace ssd1b {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+const std::string kStableDiffusion =
+    R"("beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
+       "timestep_spacing": "leading", "steps_offset": 1, "skip_prk_steps": true,
+       "set_alpha_to_one": false, "clip_sample": false)";
+
+SchedulerChoice choice_of(const std::string& class_name, const std::string& more = "") {
+  const std::string text =
+      R"({"_class_name": ")" + class_name + "\", " + kStableDiffusion + more + "}";
+  return SchedulerChoice(ConfigDocument::parse(text, "scheduler_config.json"));
+}
+
+std::string refusal(const std::string& class_name, const std::string& more) {
+  try {
+    choice_of(class_name, more);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::BadModel);
+    return error.what();
+  }
+  return "none";
+}
+
+bool lists(const SchedulerChoice& choice, const std::string& name) {
+  for (const SchedulerInfo& each : choice.list()) {
+    if (each.name == name) return true;
+  }
+  return false;
+}
+
+TEST(SchedulerChoice, ListsEveryName) {
+  const SchedulerChoice choice = choice_of("EulerDiscreteScheduler");
+  EXPECT_EQ(choice.own_name(), "euler");
+  for (const char* name :
+       {"euler", "euler_a", "heun", "ddim", "ddpm", "pndm", "lms", "dpmpp_2m", "dpmpp_2m_sde",
+        "dpmpp_2s", "dpmpp_sde", "dpm2", "dpm2_a", "unipc", "deis", "lcm", "tcd"}) {
+    EXPECT_TRUE(lists(choice, name)) << name;
+  }
+  for (const char* name : {"euler", "heun", "lms", "dpmpp_2m", "dpmpp_2m_sde", "dpmpp_2s",
+                           "dpmpp_sde", "dpm2", "dpm2_a", "unipc"}) {
+    EXPECT_TRUE(lists(choice, std::string(name) + "_karras")) << name;
+  }
+  EXPECT_EQ(choice.list().size(), 27U);
+}
+
+TEST(SchedulerChoice, LimitsStepsOfDistilledSchedulers) {
+  const SchedulerChoice choice = choice_of("LCMScheduler", R"(, "original_inference_steps": 40)");
+  for (const SchedulerInfo& each : choice.list()) {
+    EXPECT_EQ(each.max_steps, each.name == "lcm" || each.name == "tcd" ? 40 : 150) << each.name;
+  }
+}
+
+TEST(SchedulerChoice, KnowsTheFoldersOwnScheduler) {
+  EXPECT_EQ(choice_of("PNDMScheduler").own_name(), "pndm");
+  EXPECT_EQ(choice_of("DPMSolverMultistepScheduler").own_name(), "dpmpp_2m");
+  const SchedulerChoice stochastic =
+      choice_of("DPMSolverMultistepScheduler", R"(, "algorithm_type": "sde-dpmsolver++")");
+  EXPECT_EQ(stochastic.own_name(), "dpmpp_2m_sde");
+  EXPECT_EQ(stochastic.name_of("DPMSolverMultistepScheduler"), "dpmpp_2m_sde");
+}
+
+TEST(SchedulerChoice, TakesNamesAndClasses) {
+  const SchedulerChoice choice = choice_of("EulerDiscreteScheduler");
+  EXPECT_EQ(choice.name_of("unipc_karras"), "unipc_karras");
+  EXPECT_EQ(choice.name_of("KDPM2AncestralDiscreteScheduler"), "dpm2_a");
+  EXPECT_EQ(choice.name_of("DPMSolverMultistepScheduler"), "dpmpp_2m");
+  try {
+    choice.name_of("euler2");
+    FAIL() << "euler2 was taken";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::InvalidValue);
+    EXPECT_EQ(error.param(), "scheduler");
+    EXPECT_THAT(error.what(), HasSubstr("scheduler must be one of euler, euler_karras"));
+  }
+}
+
+TEST(SchedulerChoice, RefusesAFolderOfAnotherClass) {
+  EXPECT_THAT(refusal("FlowMatchEulerDiscreteScheduler", ""),
+              AllOf(HasSubstr("scheduler_config.json"), HasSubstr("_class_name"),
+                    HasSubstr("EulerDiscreteScheduler"), HasSubstr("FlowMatch")));
+}
+
+TEST(SchedulerChoice, RefusesSettingsThatAreNotFollowed) {
+  const struct {
+    const char* class_name;
+    const char* key;
+    const char* value;
+  } cases[] = {
+      {"UniPCMultistepScheduler", "use_flow_sigmas", "true"},
+      {"UniPCMultistepScheduler", "solver_p", "{}"},
+      {"UniPCMultistepScheduler", "solver_order", "0"},
+      {"UniPCMultistepScheduler", "solver_type", "\"bh3\""},
+      {"DPMSolverMultistepScheduler", "algorithm_type", "\"dpmsolver\""},
+      {"DPMSolverMultistepScheduler", "variance_type", "\"learned_range\""},
+      {"EulerDiscreteScheduler", "prediction_type", "\"flow_prediction\""},
+      {"EulerDiscreteScheduler", "timestep_spacing", "\"even\""},
+      {"EulerDiscreteScheduler", "num_train_timesteps", "0"},
+      {"EulerDiscreteScheduler", "use_karras_sigmas", "1"},
+      {"EulerDiscreteScheduler", "trained_betas", "[0.1, 0.2]"},
+      {"EulerAncestralDiscreteScheduler", "prediction_type", "\"sample\""},
+      {"DDIMScheduler", "beta_schedule", "\"sigmoid\""},
+  };
+  for (const auto& each : cases) {
+    const std::string more = std::string(", \"") + each.key + "\": " + each.value;
+    std::string text = R"({"_class_name": ")" + std::string(each.class_name) + "\"" + more + "}";
+    try {
+      SchedulerChoice choice(ConfigDocument::parse(text, "scheduler_config.json"));
+      ADD_FAILURE() << each.key << " was taken";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::BadModel);
+      EXPECT_THAT(error.what(), AllOf(HasSubstr("scheduler_config.json"), HasSubstr(each.key)));
+    }
+  }
+}
+
+TEST(SchedulerChoice, LeavesOutWhatTheClassesOfDiffusersRefuse) {
+  const SchedulerChoice sample =
+      choice_of("EulerDiscreteScheduler", R"(, "prediction_type": "sample")");
+  EXPECT_FALSE(lists(sample, "euler_a"));
+  EXPECT_FALSE(lists(sample, "dpm2"));
+  EXPECT_TRUE(lists(sample, "unipc"));
+  const SchedulerChoice beta = choice_of("EulerDiscreteScheduler", R"(, "use_beta_sigmas": true)");
+  EXPECT_TRUE(lists(beta, "euler"));
+  EXPECT_FALSE(lists(beta, "euler_karras"));
+  EXPECT_THAT(
+      refusal("EulerDiscreteScheduler", R"(, "use_beta_sigmas": true, "use_karras_sigmas": true)"),
+      HasSubstr("use_beta_sigmas"));
+}
+
+TEST(SchedulerChoice, RefusesStepsOutOfRange) {
+  const SchedulerChoice choice = choice_of("EulerDiscreteScheduler");
+  SchedulerStart start;
+  start.noise = at::zeros({1, 4, 2, 2});
+  for (const int steps : {0, 51}) {
+    start.steps = steps;
+    EXPECT_THROW(choice.make("lcm", start), Error);
+  }
+  start.steps = 10;
+  start.start_index = 10;
+  EXPECT_THROW(choice.make("euler", start), Error);
+}
+
+}  // namespace
+}  // namespace ssd1b

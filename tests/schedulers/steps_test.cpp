@@ -1,0 +1,130 @@
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "inference/schedulers/scheduler_choice.h"
+#include "ssd1b/error.h"
+
+namespace ssd1b {
+namespace {
+
+SchedulerChoice stable_diffusion() {
+  return SchedulerChoice(ConfigDocument::parse(R"({"_class_name": "EulerDiscreteScheduler",
+      "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
+      "timestep_spacing": "leading", "steps_offset": 1, "skip_prk_steps": true,
+      "set_alpha_to_one": false, "clip_sample": false})",
+                                               "scheduler_config.json"));
+}
+
+SchedulerStart start_of(int steps) {
+  SchedulerStart start;
+  start.steps = steps;
+  start.noise = at::ones({1, 4, 4, 4});
+  start.noise_source = [](at::ScalarType dtype) { return at::zeros({1, 4, 4, 4}, dtype); };
+  return start;
+}
+
+TEST(Euler, BeginsAtTheNoiseOfItsFirstTimestep) {
+  const struct {
+    int steps;
+    double timestep, sigma, init;
+  } cases[] = {{4, 751, 4.116696, 4.236412},    {8, 876, 7.371844, 7.439361},
+               {20, 951, 11.028331, 11.073576}, {25, 961, 11.676046, 11.718791},
+               {30, 958, 11.476846, 11.520330}, {50, 981, 13.120411, 13.158464}};
+  for (const auto& each : cases) {
+    const auto scheduler = stable_diffusion().make("euler", start_of(each.steps));
+    EXPECT_EQ(scheduler->next()->timestep, each.timestep);
+    EXPECT_NEAR(scheduler->next()->input_scale, 1.0 / each.init, 1e-6);
+    EXPECT_NEAR(scheduler->init_noise_sigma(), each.init, 2e-5);
+    EXPECT_NEAR(scheduler->latents().max().item<double>(), each.init, 2e-5);
+  }
+}
+
+/// A model that knows the picture leads every scheduler to it, but for the noise that is left at
+/// timestep 0 and timesteps rounded beside their sigmas.
+TEST(EveryScheduler, ArrivesAtThePictureThatTheModelKnows) {
+  const SchedulerChoice choice = stable_diffusion();
+  const at::Tensor betas = at::linspace(std::sqrt(0.00085), std::sqrt(0.012), 1000).pow(2);
+  const at::Tensor products = at::cumprod(1 - betas, 0);
+  const at::Tensor picture = at::linspace(-1.0, 1.0, 64).reshape({1, 4, 4, 4});
+  for (const SchedulerInfo& info : choice.list()) {
+    const auto scheduler = choice.make(info.name, start_of(20));
+    while (const auto call = scheduler->next()) {
+      const auto at = static_cast<std::int64_t>(std::lround(call->timestep));
+      const at::Tensor product = products[at];
+      scheduler->feed((scheduler->model_input() - product.sqrt() * picture) / (1 - product).sqrt());
+    }
+    const at::Tensor off = (scheduler->latents() - picture).abs().max();
+    EXPECT_LT(off.item<double>(), 0.1) << info.name;
+  }
+}
+
+TEST(EveryScheduler, MakesTheCallsThatAdmissionCountsWith) {
+  const SchedulerChoice choice = stable_diffusion();
+  ModelInfo model;
+  model.schedulers = choice.list();
+  for (const SchedulerInfo& info : choice.list()) {
+    for (const int steps : {1, 2, 3, 4, 7, 20, 25, 50}) {
+      GenerationRequest request = default_request(model);
+      request.scheduler = info.name;
+      request.steps = steps;
+      const auto scheduler = choice.make(info.name, start_of(steps));
+      EXPECT_EQ(scheduler->total_calls(), work_of(request, model).unet_calls)
+          << info.name << " " << steps;
+      int calls = 0;
+      for (; scheduler->next(); ++calls) scheduler->feed(scheduler->model_input());
+      EXPECT_EQ(calls, scheduler->total_calls()) << info.name << " " << steps;
+    }
+  }
+}
+
+TEST(EveryScheduler, KeepsTheDtypeOfTheNoise) {
+  const SchedulerChoice choice = stable_diffusion();
+  for (const SchedulerInfo& info : choice.list()) {
+    for (const at::ScalarType dtype : {at::kHalf, at::kBFloat16}) {
+      SchedulerStart start = start_of(4);
+      start.noise = start.noise.to(dtype);
+      const auto scheduler = choice.make(info.name, start);
+      while (scheduler->next()) {
+        EXPECT_EQ(scheduler->model_input().scalar_type(), dtype) << info.name;
+        scheduler->feed(scheduler->model_input());
+      }
+      EXPECT_EQ(scheduler->latents().scalar_type(), dtype) << info.name;
+    }
+  }
+}
+
+TEST(EveryScheduler, BeginsLaterWithAPicture) {
+  const SchedulerChoice choice = stable_diffusion();
+  for (const SchedulerInfo& info : choice.list()) {
+    SchedulerStart start = start_of(10);
+    start.start_index = 4;
+    start.image = at::full({1, 4, 4, 4}, 0.5);
+    const auto scheduler = choice.make(info.name, start);
+    const double whole = choice.make(info.name, start_of(10))->next()->timestep;
+    EXPECT_LT(scheduler->next()->timestep, whole) << info.name;
+    EXPECT_FALSE(scheduler->latents().equal(start.image)) << info.name;
+    int calls = 0;
+    for (; scheduler->next(); ++calls) scheduler->feed(scheduler->model_input());
+    EXPECT_EQ(calls, scheduler->total_calls()) << info.name;
+  }
+}
+
+TEST(EveryScheduler, RefusesAnAnswerThatWasNotAskedFor) {
+  const auto scheduler = stable_diffusion().make("ddim", start_of(1));
+  scheduler->feed(scheduler->latents());
+  EXPECT_THROW(scheduler->feed(scheduler->latents()), Error);
+}
+
+TEST(EveryScheduler, KeepsAPictureOfHowFarItIs) {
+  const auto scheduler = stable_diffusion().make("euler", start_of(5));
+  EXPECT_TRUE(scheduler->denoised().equal(scheduler->latents()));
+  const at::Tensor before = scheduler->latents();
+  scheduler->feed(at::full({1, 4, 4, 4}, 0.1));
+  EXPECT_LT(scheduler->denoised().max().item<double>(), before.max().item<double>());
+  EXPECT_FALSE(scheduler->denoised().equal(scheduler->latents()));
+}
+
+}  // namespace
+}  // namespace ssd1b
