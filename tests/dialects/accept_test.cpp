@@ -60,7 +60,7 @@ TEST(Accept, ChoosesReplyAndFormat) {
                               {"image/webp", json, {}, {{json, webp}}},
                               {"image/png", {}, jpeg, {}},
                               {"image/png, application/json", {}, webp, {}},
-      {"image/png", bytes, jpeg, {}},
+                              {"image/png", bytes, jpeg, {}},
                               {"*/*, image/jpeg;q=0", {}, jpeg, {}},
                               {"image/gif", {}, {}, {}},
                               {"text/html", {}, {}, {}},

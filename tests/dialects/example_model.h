@@ -37,7 +37,7 @@ inline RequestRules example_rules() {
 }
 
 inline ImageRequest parse_example(const std::string& body, const std::string& accept = "") {
-  return parse_native(parse_json(body), accept, example_model(), example_rules());
+  return parse_native(parse_json(body), {accept, ""}, example_model(), example_rules());
 }
 
 /// The fault of a body; nullopt where it is a good one.

@@ -175,7 +175,7 @@ TEST(Native, NullNegativePromptOverridesTheModels) {
   ModelInfo model = example_model();
   model.negative_prompt = "blurry";
   const auto negative_of = [&](const char* body) {
-    return parse_native(parse_json(body), "", model, example_rules()).pictures[0].negative_prompt;
+    return parse_native(parse_json(body), {}, model, example_rules()).pictures[0].negative_prompt;
   };
 
   EXPECT_EQ(negative_of(R"({"prompt": "a"})"), "blurry");

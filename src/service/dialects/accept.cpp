@@ -109,25 +109,13 @@ std::string AcceptHeader::best_of(const std::vector<std::string>& media_types) c
   return best;
 }
 
-const char* media_type_of(ImageFormat format) {
-  switch (format) {
-    case ImageFormat::Png:
-      return "image/png";
-    case ImageFormat::Jpeg:
-      return "image/jpeg";
-    case ImageFormat::Webp:
-      return "image/webp";
-  }
-  return "image/png";
-}
-
 ReplyChoice choose_reply(const AcceptHeader& accept, std::optional<ReplyKind> kind,
                          std::optional<ImageFormat> format) {
   std::vector<std::string> all_types;
   std::vector<std::string> types;  // those that the body leaves open
   for (const ImageFormat each : kImageFormats) {
-    all_types.push_back(media_type_of(each));
-    if (!format || *format == each) types.push_back(media_type_of(each));
+    all_types.push_back(content_type_of(each));
+    if (!format || *format == each) types.push_back(content_type_of(each));
   }
   ReplyChoice choice;
   const bool wants_json = accept.best_of(all_types).empty() && accept.names("application/json");
@@ -138,7 +126,7 @@ ReplyChoice choose_reply(const AcceptHeader& accept, std::optional<ReplyKind> ki
                                               (kind || format ? "" : " or application/json"));
   }
   for (const ImageFormat each : kImageFormats) {
-    if (format ? *format == each : media_type_of(each) == best) choice.format = each;
+    if (format ? *format == each : content_type_of(each) == best) choice.format = each;
   }
   return choice;
 }

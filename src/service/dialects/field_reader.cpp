@@ -49,16 +49,34 @@ std::size_t find_control_character(const std::string& text) {
 
 std::string number_text(double value) { return Json(value).dump(); }
 
+[[noreturn]] void refuse_unknown(const std::vector<std::string>& unknown, const FieldNames& names,
+                                 const std::string& path) {
+  std::vector<std::string> strangers;
+  for (const std::string& name : unknown) {
+    if (!holds(names.reserved, name)) strangers.push_back(path + shown(name));
+  }
+  if (strangers.empty()) {
+    const std::string name = path + unknown.front();
+    throw Error(ErrorCode::NotSupported, name + " is not supported yet", name);
+  }
+  std::vector<std::string> fields;
+  for (const Field& field : names.known) fields.push_back(field.names.front());
+  throw Error(ErrorCode::UnknownField,
+              joined(strangers) + (strangers.size() == 1 ? " is no field" : " are no fields") +
+                  " of this request; its fields are " + joined(fields),
+              strangers.front());
+}
+
 }  // namespace
 
-FieldReader::FieldReader(const Json& object, const FieldNames& names, std::string path)
-    : names_(names), path_(std::move(path)) {
+FieldReader::FieldReader(const Json& object, const FieldNames& names, std::string path) {
   if (!object.is_object()) {
-    throw Error(
-        ErrorCode::InvalidValue,
-        (path_.empty() ? "the body" : path_) + " must be a JSON object, got " + shown(object),
-        path_);
+    throw Error(ErrorCode::InvalidValue,
+                (path.empty() ? "the body" : path) + " must be a JSON object, got " + shown(object),
+                path);
   }
+  if (!path.empty()) path += '.';
+  sources_.push_back({&names, path});
   std::vector<std::string> unknown;
   for (const auto& [name, value] : object.items()) {
     const auto has_name = [&name = name](const Field& field) { return holds(field.names, name); };
@@ -67,35 +85,20 @@ FieldReader::FieldReader(const Json& object, const FieldNames& names, std::strin
       unknown.push_back(name);
       continue;
     }
-    const auto [other, is_new] = values_.insert({field->id, {name, &value}});
+    if (value.is_null() && field->null_is_absent) continue;
+    const auto [other, is_new] = values_.insert({field->id, {path + name, &value}});
     if (!is_new) {
       throw Error(ErrorCode::DuplicateField,
                   other->second.name + " and " + name + " are two names of one field: give one",
-                  path_of(name));
+                  path + name);
     }
   }
-  if (!unknown.empty()) refuse_unknown(unknown);
+  if (!unknown.empty()) refuse_unknown(unknown, names, path);
 }
 
-void FieldReader::refuse_unknown(const std::vector<std::string>& unknown) const {
-  std::vector<std::string> strangers;
-  for (const std::string& name : unknown) {
-    if (!holds(names_.reserved, name)) strangers.push_back(path_of(shown(name)));
-  }
-  if (strangers.empty()) {
-    const std::string name = path_of(unknown.front());
-    throw Error(ErrorCode::NotSupported, name + " is not supported yet", name);
-  }
-  std::vector<std::string> fields;
-  for (const Field& field : names_.known) fields.push_back(field.names.front());
-  throw Error(ErrorCode::UnknownField,
-              joined(strangers) + (strangers.size() == 1 ? " is no field" : " are no fields") +
-                  " of this request; its fields are " + joined(fields),
-              strangers.front());
-}
-
-std::string FieldReader::path_of(const std::string& name) const {
-  return path_.empty() ? name : path_ + "." + name;
+void FieldReader::add(const FieldReader& nested) {
+  sources_.insert(sources_.end(), nested.sources_.begin(), nested.sources_.end());
+  values_.insert(nested.values_.begin(), nested.values_.end());
 }
 
 const Json* FieldReader::find(const std::string& field) const {
@@ -109,11 +112,11 @@ bool FieldReader::is_null(const std::string& field) const {
 }
 
 std::string FieldReader::name(const std::string& field) const {
-  if (const auto found = values_.find(field); found != values_.end()) {
-    return path_of(found->second.name);
-  }
-  for (const Field& each : names_.known) {
-    if (each.id == field) return path_of(each.names.front());
+  if (const auto found = values_.find(field); found != values_.end()) return found->second.name;
+  for (const Source& source : sources_) {
+    for (const Field& each : source.names->known) {
+      if (each.id == field) return source.path + each.names.front();
+    }
   }
   throw Error(ErrorCode::InternalError, "the dialect has no field " + field + ": this is a bug");
 }

@@ -15,6 +15,7 @@ namespace ssd1b {
 struct Field {
   std::string id;
   std::vector<std::string> names;
+  bool null_is_absent = false;  // else a null is a value, and mostly a wrong one
 };
 
 /// The fields of one JSON object of a dialect.
@@ -33,6 +34,9 @@ class FieldReader {
   /// Throws InvalidValue where `object` is none, UnknownField naming every field that is not in
   /// `names`, DuplicateField for two names of one field, NotSupported. Keeps references to both.
   FieldReader(const Json& object, const FieldNames& names, std::string path = "");
+
+  /// Takes in the fields of a nested object, so that one reader has all of a request's.
+  void add(const FieldReader& nested);
 
   bool has(const std::string& field) const { return values_.count(field) != 0; }
   bool is_null(const std::string& field) const;
@@ -60,17 +64,17 @@ class FieldReader {
 
  private:
   struct Value {
-    std::string name;
+    std::string name;  // with its path
     const Json* json;
+  };
+  struct Source {
+    const FieldNames* names;
+    std::string path;  // in front of a name; empty or with a dot at its end
   };
 
   const Json* find(const std::string& field) const;
-  [[noreturn]] void refuse_unknown(const std::vector<std::string>& unknown) const;
 
-  std::string path_of(const std::string& name) const;
-
-  const FieldNames& names_;
-  std::string path_;
+  std::vector<Source> sources_;
   std::map<std::string, Value> values_;  // by the field's id
 };
 

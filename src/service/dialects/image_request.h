@@ -5,17 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "service/image_files/image_files.h"
 #include "ssd1b/engine.h"
 #include "ssd1b/generation.h"
 
 namespace ssd1b {
 
-enum class ImageFormat { Png, Jpeg, Webp };
-
-const char* media_type_of(ImageFormat format);
-
-/// What is sent back: the one picture's bytes, or JSON.
-enum class ReplyKind { Bytes, JsonText };
+/// What is sent back: the one picture's bytes, JSON that holds the pictures, or JSON with addresses
+/// from which they can be fetched.
+enum class ReplyKind { Bytes, JsonText, JsonLinks };
 
 /// What the operator allows in one request.
 struct RequestRules {
@@ -28,7 +26,8 @@ struct RequestRules {
 
 /// One HTTP request for pictures, whatever dialect it came in; fully resolved.
 struct ImageRequest {
-  std::vector<GenerationRequest> pictures;  // alike but for the seed: seed, seed + 1, ...
+  // Alike but for the seed: seed, seed + 1, ...
+  std::vector<GenerationRequest> pictures;
   ReplyKind reply = ReplyKind::Bytes;
   ImageFormat format = ImageFormat::Png;
   int quality = 90;

@@ -2,6 +2,8 @@
 
 #include "service/dialects/accept.h"
 #include "service/dialects/picture_fields.h"
+#include "service/dialects/reply_parts.h"
+#include "service/image_files/base64.h"
 
 namespace ssd1b {
 namespace {
@@ -48,7 +50,7 @@ const FieldNames& native_fields() {
   return kFields;
 }
 
-ImageRequest parse_native(const Json& body, const std::string& accept, const ModelInfo& model,
+ImageRequest parse_native(const Json& body, const RequestContext& context, const ModelInfo& model,
                           const RequestRules& rules) {
   const FieldReader fields(body, native_fields());
   ImageRequest request = read_pictures(fields, default_request(model), model, rules);
@@ -61,7 +63,7 @@ ImageRequest parse_native(const Json& body, const std::string& accept, const Mod
       std::chrono::milliseconds(fields.integer("timeout_ms", 1, rules.request_timeout.count())
                                     .value_or(rules.request_timeout.count()));
 
-  const ReplyChoice choice = choose_reply(AcceptHeader(accept), kind, format);
+  const ReplyChoice choice = choose_reply(AcceptHeader(context.accept), kind, format);
   request.reply = choice.kind;
   request.format = choice.format;
   request.quality = static_cast<int>(quality.value_or(kDefaultQuality));
@@ -74,6 +76,25 @@ ImageRequest parse_native(const Json& body, const std::string& accept, const Mod
                          "JSON with response_format b64_json");
   }
   return request;
+}
+
+Json native_reply(const ImageRequest&, const PictureReply& reply) {
+  Json images = Json::array();
+  for (const PictureFile& file : reply.files) {
+    images.push_back({{"b64_json", base64_of(file.bytes)}, {"seed", file.seed}});
+  }
+  return {{"created", reply.created_at_s},
+          {"model", reply.model},
+          {"images", images},
+          {"timings_ms", timings_json(reply.timings)},
+          {"prompt_tokens", reply.prompt_tokens},
+          {"prompt_token_limit", reply.prompt_token_limit},
+          {"warnings", warnings_json(reply.warnings)}};
+}
+
+const Dialect& native_dialect() {
+  static const Dialect kDialect = {parse_native, native_reply};
+  return kDialect;
 }
 
 }  // namespace ssd1b

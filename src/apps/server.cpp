@@ -1,0 +1,83 @@
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <future>
+#include <memory>
+
+#include "apps/run_program.h"
+#include "apps/signals.h"
+#include "logging/log.h"
+#include "options/options.h"
+#include "service/http/healthcheck.h"
+#include "service/http/http_server.h"
+#include "service/http/keys/api_keys.h"
+#include "service/routes/edge_options.h"
+#include "service/routes/routes.h"
+#include "service/workers/dispatcher.h"
+
+namespace ssd1b {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kLookAround{50};
+
+milliseconds in_ms(double seconds) { return milliseconds(static_cast<long>(seconds * 1000.0)); }
+
+/// Blocks until a signal asks for the end. Throws what makes going on impossible.
+void watch(const Signals& signals, const Dispatcher& dispatcher, ApiKeys* keys) {
+  for (;;) {
+    const std::optional<int> signal = signals.wait(kLookAround);
+    if (const std::optional<Error> fatal = dispatcher.fatal()) throw *fatal;
+    if (signal == SIGHUP) reload_keys(keys);
+    if (signal && *signal != SIGHUP) return;
+  }
+}
+
+/// The one place that knows the order in which things end. A second signal ends all at once.
+void shut_down(const Signals& signals, const ServerOptions& options, HttpServer& server,
+               Dispatcher& dispatcher) {
+  const Clock::time_point until = Clock::now() + in_ms(options.drain_timeout_s);
+  log_info("shutting down", {{"drain_grace_s", options.drain_grace_s}});
+  dispatcher.announce_drain();
+  if (const auto signal = signals.wait_for_end(in_ms(options.drain_grace_s))) _exit(128 + *signal);
+  const auto drained = std::async(std::launch::async, [&] {
+    server.close_idle_connections();
+    dispatcher.drain(until);
+    server.stop();
+  });
+  while (drained.wait_for(milliseconds(0)) != std::future_status::ready) {
+    if (const auto signal = signals.wait_for_end(kLookAround)) _exit(128 + *signal);
+  }
+  log_info("all requests are answered");
+}
+
+int serve(const ServerOptions& options) {
+  set_up_logging(options.log.level, options.log.format);
+  const Signals signals;
+  std::shared_ptr<ApiKeys> keys;
+  if (options.api_key_file) keys = std::make_shared<ApiKeys>(*options.api_key_file);
+  Metrics metrics;
+  Dispatcher dispatcher(options, metrics);
+  HttpServer server(edge_options(options, keys, metrics),
+                    all_routes(std::make_shared<Service>(options, dispatcher, metrics)));
+  std::printf("listening on http://%s:%d\n", options.host.c_str(), server.port());
+  std::fflush(stdout);
+  warn_of_open_door(options);
+  watch(signals, dispatcher, keys.get());
+  shut_down(signals, options, server, dispatcher);
+  return 0;
+}
+
+}  // namespace
+}  // namespace ssd1b
+
+int main(int argc, char** argv) {
+  return ssd1b::run_program("ssd1b-server", [&] {
+    const ssd1b::ServerOptions options = ssd1b::parse_server(argc, argv);
+    if (options.text_to_print) return ssd1b::print_and_end(*options.text_to_print);
+    if (options.healthcheck_url) return ssd1b::healthcheck(*options.healthcheck_url) ? 0 : 1;
+    return ssd1b::serve(options);
+  });
+}

@@ -1,0 +1,82 @@
+#include "service/dialects/segmind.h"
+
+#include <map>
+#include <string>
+
+#include "service/dialects/picture_fields.h"
+#include "service/image_files/base64.h"
+
+namespace ssd1b {
+namespace {
+
+/// The list of Segmind's documentation of SSD-1B, and ours for each.
+const std::map<std::string, std::string>& scheduler_names() {
+  static const std::map<std::string, std::string> kNames = {{"DDIM", "ddim"},
+                                                            {"DPM Multi", "dpmpp_2m"},
+                                                            {"DPM Single", "dpmpp_2s"},
+                                                            {"Euler a", "euler_a"},
+                                                            {"Euler", "euler"},
+                                                            {"Heun", "heun"},
+                                                            {"DPM2 a Karras", "dpm2_a_karras"},
+                                                            {"DPM2 Karras", "dpm2_karras"},
+                                                            {"LMS", "lms"},
+                                                            {"PNDM", "pndm"},
+                                                            {"DDPM", "ddpm"},
+                                                            {"UniPC", "unipc"}};
+  return kNames;
+}
+
+/// The body with Segmind's scheduler name replaced by ours.
+Json with_our_scheduler(const Json& body) {
+  Json result = body;
+  if (!body.is_object() || !body.contains("scheduler") || !body["scheduler"].is_string()) {
+    return result;
+  }
+  const auto found = scheduler_names().find(body["scheduler"].get<std::string>());
+  if (found != scheduler_names().end()) result["scheduler"] = found->second;
+  return result;
+}
+
+}  // namespace
+
+const FieldNames& segmind_fields() {
+  static const FieldNames kFields = {{{"prompt", {"prompt"}},
+                                      {"negative_prompt", {"negative_prompt"}},
+                                      {"num_images", {"samples"}},
+                                      {"scheduler", {"scheduler"}},
+                                      {"steps", {"num_inference_steps"}},
+                                      {"guidance_scale", {"guidance_scale"}},
+                                      {"seed", {"seed"}},
+                                      {"width", {"img_width"}},
+                                      {"height", {"img_height"}},
+                                      {"base64", {"base64"}}}};
+  return kFields;
+}
+
+ImageRequest parse_segmind(const Json& body, const RequestContext&, const ModelInfo& model,
+                           const RequestRules& rules) {
+  const Json translated = with_our_scheduler(body);
+  const FieldReader fields(translated, segmind_fields());
+  ImageRequest request = read_pictures(fields, default_request(model), model, rules);
+  const bool wants_base64 = fields.boolean("base64").value_or(false);
+  request.reply = wants_base64 ? ReplyKind::JsonText : ReplyKind::Bytes;
+  request.format = ImageFormat::Jpeg;
+  if (request.pictures.size() > 1 && !wants_base64) {
+    throw fields.invalid("num_images", "1 unless base64 is true");
+  }
+  return request;
+}
+
+Json segmind_reply(const ImageRequest&, const PictureReply& reply) {
+  if (reply.files.size() == 1) return {{"image", base64_of(reply.files.front().bytes)}};
+  Json images = Json::array();
+  for (const PictureFile& file : reply.files) images.push_back(base64_of(file.bytes));
+  return {{"image", images}};
+}
+
+const Dialect& segmind_dialect() {
+  static const Dialect kDialect = {parse_segmind, segmind_reply};
+  return kDialect;
+}
+
+}  // namespace ssd1b

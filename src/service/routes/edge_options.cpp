@@ -1,0 +1,50 @@
+#include "service/routes/edge_options.h"
+
+#include <utility>
+
+#include "logging/log.h"
+#include "service/http/keys/api_keys.h"
+
+namespace ssd1b {
+namespace {
+
+bool is_loopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || host == "[::1]" || host.rfind("127.", 0) == 0;
+}
+
+}  // namespace
+
+HttpServerOptions edge_options(const ServerOptions& options, std::shared_ptr<ApiKeys> keys,
+                               Metrics& metrics) {
+  HttpServerOptions edge;
+  edge.host = options.host;
+  edge.port = options.port;
+  edge.management_port = options.management_port;
+  edge.max_connections = options.max_connections;
+  edge.max_connections_per_address = options.max_connections_per_address;
+  edge.cors_origins = options.cors_origins;
+  edge.keys = std::move(keys);
+  edge.on_reply = [&metrics](const ReplyRecord& record) {
+    // What reached no route counts under one name: paths are the clients' own words.
+    metrics.count_request(record.route.empty() ? "none" : record.route, record.status,
+                          record.seconds);
+  };
+  return edge;
+}
+
+void reload_keys(ApiKeys* keys) {
+  try {
+    if (keys) keys->reload();
+    log_info("the keys were read again", {{"has_keys", keys != nullptr}});
+  } catch (const Error& error) {
+    log_error("the keys were not read again: the old ones stay", {{"why", error.what()}});
+  }
+}
+
+void warn_of_open_door(const ServerOptions& options) {
+  if (is_loopback(options.host) || options.api_key_file) return;
+  log_warn("listening beyond this machine without --api-key-file: anyone who reaches it may use it",
+           {{"host", options.host}});
+}
+
+}  // namespace ssd1b

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <memory>
+
+#include "options/options.h"
+#include "service/http/http_server.h"
+#include "service/metrics/metrics.h"
+
+namespace ssd1b {
+
+/// What the edge needs of the server's options. `keys` may be null: no key is asked for. `metrics`
+/// counts every reply and outlives the server.
+HttpServerOptions edge_options(const ServerOptions& options, std::shared_ptr<ApiKeys> keys,
+                               Metrics& metrics);
+
+/// Reads the keys again and logs how that went; a bad file leaves the old keys. `keys` may be null.
+void reload_keys(ApiKeys* keys);
+
+/// Warns where everybody who reaches the host's network may use the service.
+void warn_of_open_door(const ServerOptions& options);
+
+}  // namespace ssd1b

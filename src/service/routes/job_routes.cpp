@@ -1,0 +1,107 @@
+#include "service/routes/job_routes.h"
+
+#include <charconv>
+#include <chrono>
+#include <utility>
+
+#include "service/routes/job_store.h"
+#include "service/routes/make_pictures.h"
+#include "service/routes/picture_reply.h"
+
+namespace ssd1b {
+namespace {
+
+// How long a stream is silent at most: what lies between would take it for dead.
+constexpr std::chrono::seconds kKeepAlive{10};
+
+std::shared_ptr<TrackedJob> find_job(const Service& service, const HttpRequest& http) {
+  return service.jobs().find(http.path_parameters.at(0), http.client);
+}
+
+HttpReply document_reply(int status, const TrackedJob& job) {
+  HttpReply reply;
+  reply.status = status;
+  reply.body = json_text(job.document());
+  return reply;
+}
+
+/// The id of the last event that a client has seen; 0 where it says none, or nonsense.
+std::uint64_t last_event_id(const HttpRequest& http) {
+  const std::string text = http.header("Last-Event-ID");
+  std::uint64_t id = 0;
+  const auto result = std::from_chars(text.data(), text.data() + text.size(), id);
+  return result.ec == std::errc() && result.ptr == text.data() + text.size() ? id : 0;
+}
+
+std::string event_text(const JobEvent& event) {
+  return "id: " + std::to_string(event.id) + "\nevent: " + event.name + "\ndata: " + event.data +
+         "\n\n";
+}
+
+/// Writes events until the job's last one or until the client is gone.
+void write_events(const TrackedJob& job, std::uint64_t last_id, const StreamWriter& write) {
+  for (;;) {
+    const bool has_ended = job.ended_at().has_value();
+    const std::vector<JobEvent> events =
+        job.events_after(last_id, has_ended ? Clock::now() : Clock::now() + kKeepAlive);
+    for (const JobEvent& event : events) {
+      if (!write(event_text(event))) return;
+      last_id = event.id;
+    }
+    if (has_ended) return;  // its last event was among them, or seen before
+    if (events.empty() && !write(": keep-alive\n\n")) return;
+  }
+}
+
+}  // namespace
+
+HttpReply post_job(const Service& service, const HttpRequest& http) {
+  ImageRequest request = read_request(service, native_dialect(), http);
+  const JobTicket ticket{http.request_id, http.client, http.arrived_at + request.timeout};
+  std::vector<GenerationRequest> pictures = request.pictures;
+  const auto job = service.jobs().add(http.client, std::move(request));
+  try {
+    job->follow(service.dispatcher().submit(std::move(pictures), ticket));
+  } catch (const Error&) {
+    service.jobs().remove(job->id());  // it was not accepted: there is no job
+    throw;
+  }
+  HttpReply reply = document_reply(202, *job);
+  reply.headers.emplace_back("Location", "/v1/jobs/" + job->id());
+  return reply;
+}
+
+HttpReply get_job(const Service& service, const HttpRequest& http) {
+  return document_reply(200, *find_job(service, http));
+}
+
+HttpReply get_job_image(const Service& service, const HttpRequest& http) {
+  const auto job = find_job(service, http);
+  return job->answer([&](std::vector<GeneratedImage> images) {
+    return picture_reply(service, native_dialect(), job->request(), std::move(images), http);
+  });
+}
+
+HttpReply delete_job(const Service& service, const HttpRequest& http) {
+  const auto job = find_job(service, http);
+  if (job->ended_at()) {
+    service.jobs().remove(job->id());
+  } else {
+    for (const std::shared_ptr<Job>& picture : job->pictures()) {
+      service.dispatcher().cancel(*picture, {ErrorCode::Cancelled, "the job was cancelled", 0});
+    }
+  }
+  HttpReply reply;
+  reply.status = 204;
+  return reply;
+}
+
+HttpReply get_job_events(const Service& service, const HttpRequest& http) {
+  HttpReply reply;
+  reply.content_type = "text/event-stream";
+  reply.stream = [job = find_job(service, http), last_id = last_event_id(http)](
+                     const StreamWriter& write) { write_events(*job, last_id, write); };
+  return reply;
+}
+
+}  // namespace ssd1b

@@ -1,0 +1,55 @@
+#include "service/routes/link_store.h"
+
+#include <cstdio>
+#include <random>
+#include <utility>
+
+namespace ssd1b {
+namespace {
+
+constexpr std::chrono::minutes kKept{10};
+constexpr std::size_t kMostPictures = 256;
+
+}  // namespace
+
+std::string LinkStore::add(LinkedPicture picture) {
+  const std::string id = random_id();
+  const std::lock_guard lock(mutex_);
+  forget_old();
+  while (entries_.size() >= kMostPictures) {
+    pictures_.erase(entries_.front().id);
+    entries_.pop_front();
+  }
+  pictures_[id] = std::make_shared<const LinkedPicture>(std::move(picture));
+  entries_.push_back({id, std::chrono::steady_clock::now()});
+  return id;
+}
+
+std::shared_ptr<const LinkedPicture> LinkStore::find(const std::string& id,
+                                                     const std::string& client) {
+  const std::lock_guard lock(mutex_);
+  forget_old();
+  const auto found = pictures_.find(id);
+  return found != pictures_.end() && found->second->client == client ? found->second : nullptr;
+}
+
+void LinkStore::forget_old() {
+  const auto now = std::chrono::steady_clock::now();
+  while (!entries_.empty() && now - entries_.front().added_at >= kKept) {
+    pictures_.erase(entries_.front().id);
+    entries_.pop_front();
+  }
+}
+
+std::string random_id() {
+  std::random_device device;
+  std::string id;
+  for (int i = 0; i < 4; ++i) {
+    char digits[9];
+    std::snprintf(digits, sizeof digits, "%08x", static_cast<unsigned>(device()));
+    id += digits;
+  }
+  return id;
+}
+
+}  // namespace ssd1b

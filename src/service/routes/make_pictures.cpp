@@ -1,0 +1,108 @@
+#include "service/routes/make_pictures.h"
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <utility>
+
+#include "service/routes/picture_reply.h"
+
+namespace ssd1b {
+namespace {
+
+// How long a client that has gone away may go unnoticed.
+constexpr std::chrono::milliseconds kClientPoll{25};
+
+void cancel_all(Dispatcher& dispatcher, const std::vector<std::shared_ptr<Job>>& jobs,
+                const JobFault& why) {
+  for (const std::shared_ptr<Job>& job : jobs) dispatcher.cancel(*job, why);
+}
+
+/// Blocks until all have ended, or one has failed, which ends the others.
+void wait_for(Dispatcher& dispatcher, const std::vector<std::shared_ptr<Job>>& jobs,
+              const HttpRequest& http) {
+  const Clock::time_point deadline = jobs.front()->ticket().deadline;
+  for (const std::shared_ptr<Job>& job : jobs) {
+    while (!job->wait_until(Clock::now() + kClientPoll)) {
+      if (http.is_client_gone && http.is_client_gone()) {
+        cancel_all(dispatcher, jobs, {ErrorCode::Cancelled, "the client went away", 0});
+        throw Error(ErrorCode::Cancelled, "the client went away");
+      }
+      if (Clock::now() >= deadline) {
+        cancel_all(dispatcher, jobs,
+                   {ErrorCode::DeadlineExceeded,
+                    "the request was not answered within its timeout (timeout_ms)", 0});
+      }
+    }
+    if (job->status().state != JobState::Succeeded) {
+      cancel_all(dispatcher, jobs,
+                 {ErrorCode::Cancelled, "another picture of the request failed", 0});
+      return;
+    }
+  }
+}
+
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+}  // namespace
+
+void require_json(const HttpRequest& http) {
+  const std::string value = lower(http.header("Content-Type"));
+  const std::size_t semicolon = value.find(';');
+  std::string type = value.substr(0, semicolon);
+  type.erase(type.find_last_not_of(" \t") + 1);
+  std::string parameters = semicolon == std::string::npos ? "" : value.substr(semicolon + 1);
+  parameters.erase(std::remove_if(parameters.begin(), parameters.end(),
+                                  [](char c) { return c == ' ' || c == '\t' || c == '"'; }),
+                   parameters.end());
+  const std::size_t charset = parameters.find("charset=");
+  const bool is_utf8 = charset == std::string::npos ||
+                       parameters.compare(charset, 13, "charset=utf-8") == 0 ||
+                       parameters.compare(charset, 12, "charset=utf8") == 0;
+  if (type != "application/json" || !is_utf8) {
+    throw Error(ErrorCode::UnsupportedMediaType,
+                "the body must be JSON in UTF-8: send the header Content-Type: application/json");
+  }
+}
+
+ImageRequest read_request(const Service& service, const Dialect& dialect, const HttpRequest& http,
+                          const std::string& path_model) {
+  require_json(http);
+  const ModelInfo model = service.model();
+  const RequestContext context{http.header("Accept"), path_model};
+  return dialect.parse(parse_json(http.body), context, model, service.rules(model));
+}
+
+void throw_fault(const JobFault& fault) {
+  if (fault.retry_after_s > 0) throw Refusal(fault.code, fault.message, fault.retry_after_s);
+  throw Error(fault.code, fault.message);
+}
+
+std::vector<GeneratedImage> take_pictures(const std::vector<std::shared_ptr<Job>>& jobs) {
+  std::vector<GeneratedImage> pictures;
+  std::optional<JobFault> fault;
+  for (const std::shared_ptr<Job>& job : jobs) {
+    auto result = job->take_result();
+    if (auto* picture = std::get_if<GeneratedImage>(&result)) {
+      pictures.push_back(std::move(*picture));
+    } else if (!fault || fault->code == ErrorCode::Cancelled) {
+      fault = std::get<JobFault>(result);  // what ended the others counts, not that they were ended
+    }
+  }
+  if (fault) throw_fault(*fault);
+  return pictures;
+}
+
+HttpReply make_pictures(const Service& service, const Dialect& dialect, const HttpRequest& http,
+                        const std::string& path_model) {
+  const ImageRequest request = read_request(service, dialect, http, path_model);
+  const JobTicket ticket{http.request_id, http.client, http.arrived_at + request.timeout};
+  const auto jobs = service.dispatcher().submit(request.pictures, ticket);
+  wait_for(service.dispatcher(), jobs, http);
+  return picture_reply(service, dialect, request, take_pictures(jobs), http);
+}
+
+}  // namespace ssd1b

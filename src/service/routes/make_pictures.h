@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "service/dialects/dialect.h"
+#include "service/http/http.h"
+#include "service/routes/service.h"
+
+namespace ssd1b {
+
+/// The one way of a request for pictures, in whatever dialect: parse, submit, wait, reply. Blocks
+/// until the pictures are made, their deadline passes, or the client is gone (then they are
+/// cancelled). Throws Error; Refusal where coming back later may help.
+HttpReply make_pictures(const Service& service, const Dialect& dialect, const HttpRequest& http,
+                        const std::string& path_model = "");
+
+/// Reads the body of a request for pictures. Throws Error(UnsupportedMediaType) for a body that is
+/// not announced as JSON, Refusal(NotReady) before there is a model, and what the dialect throws.
+ImageRequest read_request(const Service& service, const Dialect& dialect, const HttpRequest& http,
+                          const std::string& path_model = "");
+
+/// The ended jobs' pictures, moved out. Throws the first fault among them.
+std::vector<GeneratedImage> take_pictures(const std::vector<std::shared_ptr<Job>>& jobs);
+
+/// Throws Error, or Refusal where coming back later may help.
+[[noreturn]] void throw_fault(const JobFault& fault);
+
+/// Throws Error(UnsupportedMediaType), showing the header to send, unless the request announces
+/// JSON.
+void require_json(const HttpRequest& http);
+
+}  // namespace ssd1b

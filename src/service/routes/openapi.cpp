@@ -1,0 +1,223 @@
+#include "service/routes/openapi.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "service/routes/version.h"
+
+namespace ssd1b {
+namespace {
+
+Json schema_ref(const std::string& name) { return {{"$ref", "#/components/schemas/" + name}}; }
+
+Json json_content(const std::string& schema) {
+  return {{"application/json", {{"schema", schema_ref(schema)}}}};
+}
+
+Json image_content(const std::vector<std::string>& formats) {
+  Json content = Json::object();
+  for (const std::string& format : formats) content["image/" + format] = Json::object();
+  return content;
+}
+
+Json answer(const std::string& description, const Json& content) {
+  Json response = {{"description", description}};
+  if (!content.empty()) response["content"] = content;
+  return response;
+}
+
+/// References to the shared error responses, beside `good` under its status.
+Json responses(const std::string& status, const Json& good, const std::vector<int>& errors) {
+  Json all = {{status, good}};
+  for (const int error : errors) {
+    all[std::to_string(error)] = {{"$ref", "#/components/responses/" + std::to_string(error)}};
+  }
+  return all;
+}
+
+Json operation(const char* id, const char* summary, const Json& all_responses) {
+  return {{"operationId", id}, {"summary", summary}, {"responses", all_responses}};
+}
+
+Json without_key(Json open) {
+  open["security"] = Json::array();
+  return open;
+}
+
+Json with_body(Json posted, const std::string& schema) {
+  posted["requestBody"] = {{"required", true}, {"content", json_content(schema)}};
+  return posted;
+}
+
+Json with_parameter(Json addressed, const std::string& name) {
+  addressed["parameters"].push_back(
+      {{"name", name}, {"in", "path"}, {"required", true}, {"schema", {{"type", "string"}}}});
+  return addressed;
+}
+
+const std::vector<int>& picture_errors() {
+  static const std::vector<int> kErrors = {400, 401, 406, 408, 413, 415, 429, 500, 503, 504};
+  return kErrors;
+}
+
+Json picture_headers() {
+  Json headers = Json::object();
+  for (const char* name :
+       {"X-Request-Id", "X-Seed", "X-Model", "X-Prompt-Tokens", "X-Warning", "Server-Timing"}) {
+    headers[name] = {{"schema", {{"type", "string"}}}};
+  }
+  return headers;
+}
+
+Json picture_answer(const char* description, const Json& content) {
+  Json response = answer(description, content);
+  response["headers"] = picture_headers();
+  return response;
+}
+
+Json all_formats_and(const std::string& schema) {
+  Json content = image_content({"png", "jpeg", "webp"});
+  content.update(json_content(schema));
+  return content;
+}
+
+Json picture_paths() {
+  const Json images = all_formats_and("Images");
+  const Json generate = with_body(
+      operation("generateImage", "A prompt becomes a picture",
+                responses("200", picture_answer("The picture, or JSON", images), picture_errors())),
+      "GenerateRequest");
+  std::vector<int> errors = picture_errors();
+  errors.push_back(404);
+  const Json openai = with_body(
+      operation("createImage", "OpenAI's shape",
+                responses("200", picture_answer("JSON", json_content("OpenAiImages")), errors)),
+      "OpenAiRequest");
+  const Json bytes = picture_answer("The picture", image_content({"png", "jpeg", "webp"}));
+  const Json root = with_body(
+      operation("textToImage", "Hugging Face's shape", responses("200", bytes, picture_errors())),
+      "HuggingFaceRequest");
+  const Json by_name = with_parameter(
+      with_body(operation("textToImageByModel", "Hugging Face's shape; the name may hold slashes",
+                          responses("200", bytes, errors)),
+                "HuggingFaceRequest"),
+      "name");
+  Json segmind_content = image_content({"jpeg"});
+  segmind_content.update(json_content("SegmindImage"));
+  const Json segmind = with_body(
+      operation(
+          "segmindSsd1b", "Segmind's shape",
+          responses("200", picture_answer("JPEG, or JSON", segmind_content), picture_errors())),
+      "SegmindRequest");
+  const Json content = with_parameter(
+      operation("getImageContent", "A picture that a url led to; kept 10 minutes",
+                responses("200", answer("The picture", image_content({"png", "jpeg", "webp"})),
+                          {400, 401, 404})),
+      "id");
+  return {{"/generate-image", {{"post", generate}}},
+          {"/v1/images/generations", {{"post", openai}}},
+          {"/v1/images/{id}/content", {{"get", content}}},
+          {"/", {{"post", root}}},
+          {"/models/{name}", {{"post", by_name}}},
+          {"/v1/ssd-1b", {{"post", segmind}}}};
+}
+
+Json job_paths() {
+  const Json job = answer("The job", json_content("Job"));
+  const Json post = with_body(
+      operation("createJob", "Accepts the request and answers at once",
+                responses("202", job, {400, 401, 406, 408, 413, 415, 429, 500, 503, 504})),
+      "GenerateRequest");
+  const Json get = operation("getJob", "How far it is", responses("200", job, {400, 401, 404}));
+  const Json remove = operation("deleteJob", "Ends it, or forgets it where it has ended",
+                                responses("204", answer("Done", {}), {400, 401, 404}));
+  const Json events = operation(
+      "getJobEvents", "Server-sent events: queued, step, succeeded, failed, cancelled",
+      responses("200", answer("Events", {{"text/event-stream", Json::object()}}), {400, 401, 404}));
+  const Json image =
+      operation("getJobImage", "What /generate-image would have answered",
+                responses("200", picture_answer("The picture, or JSON", all_formats_and("Images")),
+                          {400, 401, 404, 409, 500, 503, 504}));
+  return {{"/v1/jobs", {{"post", post}}},
+          {"/v1/jobs/{id}",
+           {{"get", with_parameter(get, "id")}, {"delete", with_parameter(remove, "id")}}},
+          {"/v1/jobs/{id}/events", {{"get", with_parameter(events, "id")}}},
+          {"/v1/jobs/{id}/image", {{"get", with_parameter(image, "id")}}}};
+}
+
+Json state_paths() {
+  Json paths = Json::object();
+  const Json health = answer("It is so", json_content("Health"));
+  const auto add = [&](const char* path, const Json& get) { paths[path] = {{"get", get}}; };
+  add("/healthz", without_key(operation("getLive", "Live", responses("200", health, {503}))));
+  add("/ping", without_key(operation("ping", "Live", responses("200", health, {503}))));
+  add("/readyz", without_key(operation("getReady", "Ready", responses("200", health, {503}))));
+  add("/health", without_key(operation("getHealth", "Ready", responses("200", health, {503}))));
+  add("/version", operation("getVersion", "What this is",
+                            responses("200", answer("Versions", json_content("Version")), {401})));
+  add("/v1/models",
+      operation("listModels", "The model, its defaults and limits",
+                responses("200", answer("Models", json_content("Models")), {401, 503})));
+  add("/v1/models/{name}",
+      with_parameter(
+          operation("getModel", "One of them",
+                    responses("200", answer("The model", json_content("Model")), {401, 404, 503})),
+          "name"));
+  add("/metrics",
+      operation("getMetrics", "Prometheus text",
+                responses("200", answer("Text", {{"text/plain", Json::object()}}), {401})));
+  add("/openapi.json",
+      without_key(operation(
+          "getOpenApi", "This document",
+          responses("200", answer("OpenAPI 3.1", {{"application/json", Json::object()}}), {}))));
+  return paths;
+}
+
+Json error_responses() {
+  const std::vector<std::pair<int, const char*>> errors = {
+      {400, "The client's mistake; the message says what must hold and what came"},
+      {401, "No valid API key"},
+      {404, "There is no such thing"},
+      {406, "Accept names only things we cannot make"},
+      {408, "The request came too slowly"},
+      {409, "The job has not ended"},
+      {413, "The body is over 256 KiB"},
+      {415, "The body is not announced as JSON"},
+      {429, "Too much waits already; Retry-After says when to come back"},
+      {500, "Our fault"},
+      {503, "Not ready, or shutting down; Retry-After says when to come back"},
+      {504, "Not done within the request's timeout"}};
+  Json all = Json::object();
+  for (const auto& [status, description] : errors) {
+    Json response = answer(description, json_content("Error"));
+    if (status == 429 || status == 503) {
+      response["headers"] = {{"Retry-After", {{"schema", {{"type", "integer"}}}}}};
+    }
+    all[std::to_string(status)] = response;
+  }
+  return all;
+}
+
+}  // namespace
+
+Json openapi_document(const RequestRules& rules, const std::optional<ModelInfo>& model) {
+  Json paths = picture_paths();
+  paths.update(job_paths());
+  paths.update(state_paths());
+  return {{"openapi", "3.1.0"},
+          {"info",
+           {{"title", "ssd1b-server"},
+            {"version", version_document()["version"]},
+            {"license", {{"name", "Apache-2.0"}, {"identifier", "Apache-2.0"}}}}},
+          {"security", {{{"bearer", Json::array()}}, {{"apiKey", Json::array()}}}},
+          {"paths", paths},
+          {"components",
+           {{"schemas", openapi_schemas(rules, model)},
+            {"responses", error_responses()},
+            {"securitySchemes",
+             {{"bearer", {{"type", "http"}, {"scheme", "bearer"}}},
+              {"apiKey", {{"type", "apiKey"}, {"in", "header"}, {"name", "X-Api-Key"}}}}}}}};
+}
+
+}  // namespace ssd1b

@@ -1,0 +1,128 @@
+#include "service/routes/picture_reply.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <utility>
+
+#include "service/image_files/image_files.h"
+#include "service/routes/link_store.h"
+
+namespace ssd1b {
+namespace {
+
+/// Settings as text inside the file, as other tools write and read them.
+std::string metadata_of(const GenerationRequest& picture, const std::string& model) {
+  Json settings = {{"prompt", picture.prompt},
+                   {"negative_prompt", nullptr},
+                   {"width", picture.width_px},
+                   {"height", picture.height_px},
+                   {"steps", picture.steps},
+                   {"guidance_scale", picture.guidance_scale},
+                   {"scheduler", picture.scheduler},
+                   {"seed", picture.seed},
+                   {"model", model}};
+  if (picture.negative_prompt) settings["negative_prompt"] = *picture.negative_prompt;
+  return json_text(settings);
+}
+
+void add_warnings(std::vector<Warning>& to, const std::vector<Warning>& from) {
+  for (const Warning& each : from) {
+    const auto has_code = [&](const Warning& other) { return other.code == each.code; };
+    if (std::none_of(to.begin(), to.end(), has_code)) to.push_back(each);
+  }
+}
+
+void add_timings(StageTimings& to, const StageTimings& from) {
+  to.queue_ms = std::max(to.queue_ms, from.queue_ms);
+  to.text_encoder_ms += from.text_encoder_ms;
+  to.denoise_ms += from.denoise_ms;
+  to.vae_ms += from.vae_ms;
+  to.encode_ms += from.encode_ms;
+}
+
+std::string server_timing(const StageTimings& timings) {
+  char text[200];
+  std::snprintf(text, sizeof text,
+                "queue;dur=%.1f, text_encoder;dur=%.1f, denoise;dur=%.1f, vae;dur=%.1f, "
+                "encode;dur=%.1f",
+                timings.queue_ms, timings.text_encoder_ms, timings.denoise_ms, timings.vae_ms,
+                timings.encode_ms);
+  return text;
+}
+
+/// A header's value holds visible ASCII only; names of folders may hold anything.
+std::string header_safe(std::string text) {
+  for (char& c : text) {
+    if (c < 0x21 || c > 0x7E) c = '_';
+  }
+  return text;
+}
+
+std::vector<std::pair<std::string, std::string>> headers_of(const PictureReply& reply) {
+  std::vector<std::pair<std::string, std::string>> headers = {
+      {"X-Seed", std::to_string(reply.files.front().seed)},
+      {"X-Model", header_safe(reply.model)},
+      {"X-Prompt-Tokens",
+       std::to_string(reply.prompt_tokens) + "/" + std::to_string(reply.prompt_token_limit)},
+      {"Server-Timing", server_timing(reply.timings)}};
+  std::string codes;
+  for (const Warning& each : reply.warnings) codes += (codes.empty() ? "" : ", ") + each.code;
+  if (!codes.empty()) headers.emplace_back("X-Warning", codes);
+  return headers;
+}
+
+std::string encoded(const Image& image, const ImageRequest& request,
+                    const GenerationRequest& picture, const std::string& model) {
+  return encode(image, request.format, request.quality,
+                request.embed_metadata ? metadata_of(picture, model) : "");
+}
+
+std::int64_t seconds_since_1970() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+}  // namespace
+
+HttpReply picture_reply(const Service& service, const Dialect& dialect, const ImageRequest& request,
+                        std::vector<GeneratedImage> pictures, const HttpRequest& http) {
+  PictureReply reply;
+  reply.created_at_s = seconds_since_1970();
+  reply.model = service.rules().model_names.front();
+  reply.warnings = request.warnings;
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    GeneratedImage& picture = pictures[i];
+    reply.prompt_tokens = picture.prompt_tokens;
+    reply.prompt_token_limit = picture.prompt_token_limit;
+    add_warnings(reply.warnings, picture.warnings);
+    const Clock::time_point began = Clock::now();
+    reply.files.push_back({encoded(picture.image, request, request.pictures[i], reply.model),
+                           request.pictures[i].seed, ""});
+    picture.timings.encode_ms =
+        std::chrono::duration<double, std::milli>(Clock::now() - began).count();
+    add_timings(reply.timings, picture.timings);
+    picture.image = Image();  // several pictures are not in memory twice
+  }
+
+  HttpReply http_reply;
+  if (request.reply == ReplyKind::Bytes) {
+    http_reply.content_type = content_type_of(request.format);
+    http_reply.headers = headers_of(reply);
+    http_reply.body = std::move(reply.files.front().bytes);
+    return http_reply;
+  }
+  if (request.reply == ReplyKind::JsonLinks) {
+    for (PictureFile& file : reply.files) {
+      const std::string id = service.links().add(
+          {std::move(file.bytes), content_type_of(request.format), http.client});
+      file.url = "http://" + http.header("Host") + "/v1/images/" + id + "/content";
+    }
+  }
+  http_reply.headers = headers_of(reply);
+  http_reply.body = json_text(dialect.reply(request, reply));
+  return http_reply;
+}
+
+}  // namespace ssd1b

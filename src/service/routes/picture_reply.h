@@ -1,0 +1,16 @@
+#pragma once
+
+#include <vector>
+
+#include "service/dialects/dialect.h"
+#include "service/http/http.h"
+#include "service/routes/service.h"
+
+namespace ssd1b {
+
+/// The 200 of a request for pictures, as bytes or in the dialect's JSON: encodes the image files,
+/// which takes a while, on the calling thread. `http` is the request that is answered.
+HttpReply picture_reply(const Service& service, const Dialect& dialect, const ImageRequest& request,
+                        std::vector<GeneratedImage> pictures, const HttpRequest& http);
+
+}  // namespace ssd1b

@@ -1,0 +1,70 @@
+#include "service/routes/service.h"
+
+#include <chrono>
+#include <cmath>
+
+#include "service/routes/job_store.h"
+#include "service/routes/link_store.h"
+
+namespace ssd1b {
+namespace {
+
+constexpr int kRetryWhileLoading_s = 2;
+constexpr std::chrono::seconds kCpuTimeout{7200};
+constexpr std::chrono::seconds kCudaTimeout{600};
+
+/// The folder's name, or the file's without its ending.
+std::string stem_of(const std::filesystem::path& model) {
+  std::filesystem::path path = std::filesystem::absolute(model).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();  // a slash at its end
+  const bool is_file = path.extension() == ".safetensors";
+  const std::string name = is_file ? path.stem().string() : path.filename().string();
+  return name.empty() ? "model" : name;
+}
+
+}  // namespace
+
+Service::Service(const ServerOptions& options, Dispatcher& dispatcher, Metrics& metrics)
+    : options_(options),
+      dispatcher_(dispatcher),
+      metrics_(metrics),
+      started_at_s_(std::chrono::duration_cast<std::chrono::seconds>(
+                        std::chrono::system_clock::now().time_since_epoch())
+                        .count()),
+      jobs_(std::make_unique<JobStore>(dispatcher)),
+      links_(std::make_unique<LinkStore>()) {}
+
+Service::~Service() = default;
+
+ModelInfo Service::model() const {
+  const ServiceState state = dispatcher_.state();
+  if (state.model) return *state.model;
+  throw Refusal(ErrorCode::NotReady,
+                state.reason.empty() ? "the model is still being loaded" : state.reason,
+                kRetryWhileLoading_s);
+}
+
+RequestRules Service::rules(const ModelInfo& model) const {
+  RequestRules rules = this->rules();
+  if (!options_.request_timeout_s && model.device != "cpu") rules.request_timeout = kCudaTimeout;
+  return rules;
+}
+
+RequestRules Service::rules() const {
+  RequestRules rules;
+  rules.max_pixels = options_.max_pixels;
+  rules.max_images = options_.max_images;
+  rules.request_timeout = kCpuTimeout;
+  if (options_.request_timeout_s) {
+    rules.request_timeout =
+        std::chrono::milliseconds(std::llround(*options_.request_timeout_s * 1000.0));
+  }
+  rules.model_names = options_.served_model_names;
+  if (rules.model_names.empty()) {
+    rules.model_names = {stem_of(options_.pipeline.model)};
+    rules.takes_openai_names = true;
+  }
+  return rules;
+}
+
+}  // namespace ssd1b

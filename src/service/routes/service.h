@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "options/options.h"
+#include "service/dialects/image_request.h"
+#include "service/metrics/metrics.h"
+#include "service/workers/dispatcher.h"
+
+namespace ssd1b {
+
+class JobStore;
+class LinkStore;
+
+/// What the handlers of all routes share. Thread-safe: everything in it is constant or guards
+/// itself.
+class Service {
+ public:
+  /// Keeps references to `dispatcher` and `metrics`.
+  Service(const ServerOptions& options, Dispatcher& dispatcher, Metrics& metrics);
+  ~Service();
+
+  const ServerOptions& options() const { return options_; }
+  Dispatcher& dispatcher() const { return dispatcher_; }
+  Metrics& metrics() const { return metrics_; }
+  JobStore& jobs() const { return *jobs_; }
+  LinkStore& links() const { return *links_; }
+  std::int64_t started_at_s() const { return started_at_s_; }  // since 1970
+
+  /// The loaded model; throws Refusal(NotReady) before there is one.
+  ModelInfo model() const;
+
+  /// What the operator allows in one request to `model`.
+  RequestRules rules(const ModelInfo& model) const;
+
+  /// The rules before a model is known, for documents that must not wait for one.
+  RequestRules rules() const;
+
+ private:
+  const ServerOptions options_;
+  Dispatcher& dispatcher_;
+  Metrics& metrics_;
+  const std::int64_t started_at_s_;
+  std::unique_ptr<JobStore> jobs_;
+  std::unique_ptr<LinkStore> links_;
+};
+
+}  // namespace ssd1b

@@ -1,0 +1,206 @@
+"""Start and end: exit statuses, SIGTERM, the health check command."""
+
+import concurrent.futures
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+import requests
+from running_server import FAKE_WORKER, ICONS, SERVER, RunningServer, check_error, run_server, wait_for
+
+
+@pytest.mark.parametrize(
+    "arguments, named",
+    [
+        (["--port", "70000"], "port"),
+        (["--port", "x"], "port"),
+        (["--queue-size", "-1"], "queue-size"),
+        (["--nonsense"], "nonsense"),
+        (["--dtype", "int8"], "dtype"),
+        (["--device", "tpu"], "device"),
+        (["--log-level", "loud"], "log-level"),
+        (["--config", "/nowhere.toml"], "config"),
+        (["--api-key-file", "/nowhere.keys"], "api-key-file"),
+    ],
+)
+def test_usage_is_64(arguments, named):
+    ended = run_server("--model", ICONS, "--worker", FAKE_WORKER, *arguments)
+
+    assert ended.returncode == 64, ended.stderr
+    assert named in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_a_variable_is_named_too():
+    ended = run_server("--model", ICONS, SSD1B_QUEUE_SIZE="many")
+
+    assert ended.returncode == 64 and "SSD1B_QUEUE_SIZE" in ended.stderr
+
+
+@pytest.mark.parametrize("status", [65, 69])
+def test_a_worker_that_cannot_load_ends_the_server(status):
+    ended = run_server("--port", 0, "--model", ICONS, "--worker", FAKE_WORKER, "--device", "cpu",
+                       SSD1B_FAKE_LOAD_STATUS=str(status))
+
+    assert ended.returncode == status, ended.stderr
+    assert "ordered" in ended.stderr
+
+
+def test_a_worker_that_never_becomes_ready_is_70():
+    ended = run_server("--port", 0, "--model", ICONS, "--worker", FAKE_WORKER, "--device", "cpu",
+                       seconds=120, SSD1B_FAKE_LOAD_STATUS="1")
+
+    assert ended.returncode == 70, ended.stderr
+
+
+def test_a_port_that_is_taken_is_71():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        ended = run_server("--port", port, "--model", ICONS, "--worker", FAKE_WORKER)
+
+    assert ended.returncode == 71, ended.stderr
+    assert str(port) in ended.stderr
+
+
+def test_help_and_version_print_and_end():
+    help_text, version = run_server("--help"), run_server("--version")
+
+    assert help_text.returncode == 0 and "--queue-size" in help_text.stdout
+    assert version.returncode == 0 and re.search(r"\d+\.\d+\.\d+", version.stdout)
+
+
+def test_sigterm_when_idle(start):
+    server = start()
+    began = time.monotonic()
+
+    server.terminate()
+
+    assert server.end() == 0
+    assert time.monotonic() - began < 1.5
+
+
+def test_sigterm_finishes_what_runs_and_what_waits(start):
+    server = start(SSD1B_FAKE_MAX_PICTURES=2)
+    with concurrent.futures.ThreadPoolExecutor(6) as pool:
+        accepted = [pool.submit(server.generate, "delay=100ms", seed=i) for i in range(6)]
+        wait_for(lambda: server.metric("ssd1b_pictures_accepted_total") == 6)
+
+        server.terminate()
+
+        assert [each.result().status_code for each in accepted] == [200] * 6
+    assert server.end() == 0
+
+
+def test_new_requests_are_refused_while_draining(start):
+    server = start()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        running = pool.submit(server.generate, "delay=300ms")
+        session = requests.Session()
+        session.get(server.url + "/healthz", timeout=10)
+        wait_for(lambda: server.metric("ssd1b_pictures_accepted_total") == 1)
+        server.terminate()
+        time.sleep(0.1)
+
+        try:
+            reply = session.post(server.url + "/generate-image", json={"prompt": "a"}, timeout=10)
+            check_error(reply, 503, "shutting_down")
+            assert "Retry-After" in reply.headers
+        except requests.ConnectionError:
+            pass  # the listener is closed already
+        assert running.result().status_code == 200
+    assert server.end() == 0
+
+
+def test_drain_timeout_ends_the_rest_with_503(start):
+    server = start("--drain-timeout", "0.5")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        running = pool.submit(server.generate, "delay=500ms", steps=100)
+        wait_for(lambda: server.metric("ssd1b_steps_total") >= 1)
+        began = time.monotonic()
+
+        server.terminate()
+
+        check_error(running.result(), 503, "shutting_down")
+    assert server.end() == 0
+    assert time.monotonic() - began < 3
+
+
+def test_drain_grace_keeps_accepting_while_not_ready(start):
+    server = start("--drain-grace", "1.5")
+
+    server.terminate()
+
+    wait_for(lambda: server.get("/readyz").status_code == 503)
+    assert server.get("/healthz").status_code == 200
+    assert server.generate().status_code == 200
+    assert server.end() == 0
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_at_once(start, second):
+    server = start()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        running = pool.submit(server.generate, "delay=500ms", steps=100)
+        wait_for(lambda: server.metric("ssd1b_steps_total") >= 1)
+        server.terminate()
+        time.sleep(0.2)
+        began = time.monotonic()
+
+        server.process.send_signal(second)
+
+        assert server.end() in (-second, 128 + second)
+        assert time.monotonic() - began < 1
+        with pytest.raises(requests.RequestException):
+            running.result()
+
+
+
+
+def test_a_worker_never_outlives_its_server(start):
+    server = start()
+    found = subprocess.run(["pgrep", "-P", str(server.process.pid)], capture_output=True, text=True)
+    workers = [int(each) for each in found.stdout.split()]
+    assert workers
+
+    server.kill()
+
+    def is_gone(pid):
+        try:
+            with open(f"/proc/{pid}/stat") as stat:
+                return stat.read().split()[2] == "Z"
+        except FileNotFoundError:
+            return True
+
+    wait_for(lambda: all(is_gone(each) for each in workers), seconds=5)
+
+
+def test_health_check_command(start):
+    server = start()
+
+    good = subprocess.run([SERVER, "--healthcheck", server.url], capture_output=True, text=True, timeout=20)
+    path = subprocess.run([SERVER, "--healthcheck", server.url + "/readyz"], capture_output=True, timeout=20)
+    missing = subprocess.run([SERVER, "--healthcheck", server.url + "/none"], capture_output=True, timeout=20)
+    server.kill()
+    dead = subprocess.run([SERVER, "--healthcheck", server.url], capture_output=True, text=True, timeout=20)
+
+    assert good.returncode == 0 and good.stderr == ""
+    assert path.returncode == 0
+    assert missing.returncode == 1
+    assert dead.returncode == 1 and len(dead.stderr.splitlines()) == 1
+
+
+def test_no_prompt_and_one_access_line_in_the_log(start):
+    server = start("--log-format", "json")
+    server.generate("a secret word", headers={"X-Request-Id": "find-me"})
+    server.terminate()
+    server.end()
+
+    lines = [line for line in server.text_of_log().splitlines() if "find-me" in line]
+    assert len(lines) == 1, server.text_of_log()
+    assert "secret" not in server.text_of_log()

@@ -1,0 +1,98 @@
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "routes/test_service.h"
+#include "service/dialects/json_text.h"
+#include "service/routes/job_store.h"
+
+namespace ssd1b {
+namespace {
+
+ImageRequest one_picture() {
+  ImageRequest request;
+  request.pictures.resize(1);
+  return request;
+}
+
+TEST(JobStore, AnotherClientsJobIsNotThere) {
+  TestService service(TestService::Worker::NeverReady);
+  JobStore store(service.get().dispatcher());
+  const std::string id = store.add("anna", one_picture())->id();
+
+  EXPECT_EQ(store.find(id, "anna")->id(), id);
+  EXPECT_THROW(store.find(id, "bert"), Error);
+}
+
+TEST(JobStore, HoldsAtMost256AndRefusesWhileNoneHasEnded) {
+  TestService service(TestService::Worker::NeverReady);
+  JobStore store(service.get().dispatcher());
+  std::vector<std::shared_ptr<TrackedJob>> jobs;
+  for (int i = 0; i < 256; ++i) jobs.push_back(store.add("", one_picture()));
+  EXPECT_THROW(store.add("", one_picture()), Refusal);
+
+  const auto picture = std::make_shared<Job>(1, GenerationRequest(), JobTicket());
+  jobs[100]->follow({picture});
+  picture->cancel({ErrorCode::Cancelled, "enough", 0});
+  const auto added = store.add("", one_picture());
+
+  EXPECT_THROW(store.find(jobs[100]->id(), ""), Error);
+  EXPECT_NO_THROW(store.find(jobs[0]->id(), ""));
+  EXPECT_NO_THROW(store.find(added->id(), ""));
+}
+
+TEST(TrackedJob, EventsAreNumberedAndStepsNeverGoBack) {
+  TestService service(TestService::Worker::NeverReady);
+  JobStore store(service.get().dispatcher());
+  const auto job = store.add("", one_picture());
+  const auto picture = std::make_shared<Job>(1, GenerationRequest(), JobTicket());
+  job->follow({picture});
+  picture->start();
+  picture->progress(1, 3);
+  picture->progress(2, 3);
+  picture->start();  // its worker died: it is made again
+  picture->progress(1, 3);
+  picture->progress(3, 3);
+  picture->succeed(GeneratedImage());
+
+  std::vector<std::string> names;
+  int last_step = 0;
+  const std::vector<JobEvent> events = job->events_after(0, Clock::now());
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    EXPECT_EQ(events[i].id, i + 1);
+    names.push_back(events[i].name);
+    if (events[i].name != "step") continue;
+    const int step = parse_json(events[i].data)["step"];
+    EXPECT_GT(step, last_step);
+    last_step = step;
+  }
+
+  EXPECT_EQ(names, (std::vector<std::string>{"queued", "step", "step", "step", "succeeded"}));
+  EXPECT_EQ(job->document()["status"], "succeeded");
+  EXPECT_EQ(job->events_after(3, Clock::now()).size(), 2u);
+  EXPECT_TRUE(job->events_after(5, Clock::now()).empty());
+}
+
+TEST(TrackedJob, SeveralPicturesAreOneJob) {
+  TestService service(TestService::Worker::NeverReady);
+  JobStore store(service.get().dispatcher());
+  ImageRequest request = one_picture();
+  request.pictures.resize(2);
+  const auto job = store.add("", request);
+  const auto first = std::make_shared<Job>(1, GenerationRequest(), JobTicket());
+  const auto second = std::make_shared<Job>(2, GenerationRequest(), JobTicket());
+  job->follow({first, second});
+
+  EXPECT_EQ(job->document()["status"], "queued");
+  first->start();
+  EXPECT_EQ(job->document()["status"], "running");
+  first->succeed(GeneratedImage());
+  EXPECT_EQ(job->document()["status"], "running");
+  second->fail({ErrorCode::NonFiniteOutput, "not finite", 0});
+  EXPECT_EQ(job->document()["status"], "failed");
+  EXPECT_EQ(job->document()["error"]["code"], "non_finite_output");
+}
+
+}  // namespace
+}  // namespace ssd1b

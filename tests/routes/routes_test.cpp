@@ -1,0 +1,110 @@
+#include "service/routes/routes.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "routes/test_service.h"
+#include "service/routes/openapi.h"
+
+namespace ssd1b {
+namespace {
+
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+/// A pattern as OpenAPI writes it: {name...} is {name}.
+std::string path_of(std::string pattern) {
+  const std::size_t dots = pattern.find("...");
+  if (dots != std::string::npos) pattern.erase(dots, 3);
+  return pattern;
+}
+
+TEST(Routes, TheOpenApiDocumentHasEachRouteAndNoOther) {
+  TestService service;
+  std::set<std::string> routes;
+  for (const Route& route : all_routes(service.shared())) {
+    routes.insert(lower(route.method) + " " + path_of(route.pattern));
+  }
+
+  std::set<std::string> documented;
+  const Json document = openapi_document(service.get().rules(), std::nullopt);
+  for (const auto& [path, operations] : document["paths"].items()) {
+    for (const auto& [method, operation] : operations.items()) {
+      documented.insert(method + " " + path);
+    }
+  }
+
+  EXPECT_EQ(documented, routes);
+}
+
+TEST(Routes, OnlyHealthAndTheDocumentNeedNoKey) {
+  TestService service;
+
+  std::set<std::string> open;
+  for (const Route& route : all_routes(service.shared())) {
+    if (!route.needs_key) open.insert(route.method + " " + route.pattern);
+  }
+
+  EXPECT_EQ(open, (std::set<std::string>{"GET /healthz", "GET /ping", "GET /readyz", "GET /health",
+                                         "GET /openapi.json"}));
+}
+
+TEST(Routes, RequestsForPicturesBeforeTheModelIsLoadedSayWhenToComeBack) {
+  TestService service(TestService::Worker::NeverReady);
+
+  const HttpReply reply = service.call("POST", "/generate-image", R"({"prompt": "a"})");
+
+  EXPECT_EQ(reply.status, 503);
+  EXPECT_EQ(parse_json(reply.body)["error"]["code"], "not_ready");
+  EXPECT_GE(std::stoi(header_of(reply, "Retry-After")), 1);
+}
+
+TEST(Routes, APictureWithAllHeaders) {
+  TestService service;
+  service.wait_until_ready();
+
+  const HttpReply reply =
+      service.call("POST", "/generate-image", R"({"prompt": "a b", "seed": 7})");
+
+  EXPECT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(reply.content_type, "image/png");
+  EXPECT_EQ(reply.body.substr(1, 3), "PNG");
+  EXPECT_EQ(header_of(reply, "X-Seed"), "7");
+  EXPECT_EQ(header_of(reply, "X-Prompt-Tokens"), "4/77");
+  EXPECT_EQ(header_of(reply, "X-Warning"), "");
+}
+
+TEST(Routes, AClientThatIsGoneEndsItsPictures) {
+  TestService service;
+  service.wait_until_ready();
+  HttpRequest request =
+      service.request("POST", "/generate-image", R"({"prompt": "delay=50ms", "steps": 100})");
+  const auto gone_at = Clock::now() + std::chrono::milliseconds(200);
+  request.is_client_gone = [gone_at] { return Clock::now() >= gone_at; };
+
+  EXPECT_THROW(service.call(request), Error);
+
+  EXPECT_LT(Clock::now() - gone_at, std::chrono::milliseconds(150));
+  service.wait_for_metric("ssd1b_cancelled_total{state=\"running\"} 1");
+}
+
+TEST(Routes, ADeadlineThatPassesIsThatFault) {
+  TestService service;
+  service.wait_until_ready();
+
+  try {
+    service.call("POST", "/generate-image",
+                 R"({"prompt": "delay=50ms", "steps": 100, "timeout_ms": 300})");
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::DeadlineExceeded);
+  }
+}
+
+}  // namespace
+}  // namespace ssd1b
