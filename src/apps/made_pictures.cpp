@@ -1,0 +1,91 @@
+#include "apps/made_pictures.h"
+
+#include <cstdio>
+#include <cstring>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "apps/picture_files.h"
+#include "apps/progress_bar.h"
+#include "inference/weights/safetensors_writer.h"
+#include "service/image_files/image_files.h"
+
+namespace ssd1b {
+namespace {
+
+ImageFormat format_of(const std::string& name) {
+  if (name == "jpeg") return ImageFormat::Jpeg;
+  return name == "webp" ? ImageFormat::Webp : ImageFormat::Png;
+}
+
+/// The model's name: its folder's, or its file's without the ending.
+std::string name_of(const std::filesystem::path& model) {
+  const auto path = model.has_filename() ? model : model.parent_path();
+  return path.extension() == ".safetensors" ? path.stem().string() : path.filename().string();
+}
+
+/// All pictures' latents as one tensor [N, C, h, w].
+void write_latents(const std::filesystem::path& file, const std::vector<float>& values, int count,
+                   const GenerationRequest& request, const ModelInfo& model) {
+  TensorData latents;
+  latents.shape = {count, model.latent_channels, request.height_px / model.vae_scale_factor,
+                   request.width_px / model.vae_scale_factor};
+  latents.bytes.resize(values.size() * sizeof(float));
+  std::memcpy(latents.bytes.data(), values.data(), latents.bytes.size());
+  write_safetensors(file, {{"latents", latents}});
+}
+
+void check_seeds(const GenerationRequest& first, int count) {
+  const auto most =
+      std::numeric_limits<std::uint64_t>::max() - static_cast<std::uint64_t>(count - 1);
+  if (first.seed > most) {
+    throw Error(ErrorCode::Usage, "--seed plus --num-images must stay below 2^64, got " +
+                                      std::to_string(first.seed) + " and " + std::to_string(count));
+  }
+}
+
+}  // namespace
+
+std::string settings_text(const GenerationRequest& request, const std::string& model) {
+  nlohmann::ordered_json settings = {{"prompt", request.prompt},
+                                     {"negative_prompt", nullptr},
+                                     {"width", request.width_px},
+                                     {"height", request.height_px},
+                                     {"steps", request.steps},
+                                     {"guidance_scale", request.guidance_scale},
+                                     {"scheduler", request.scheduler},
+                                     {"seed", request.seed},
+                                     {"model", model}};
+  if (request.negative_prompt) settings["negative_prompt"] = *request.negative_prompt;
+  return settings.dump();
+}
+
+void make_pictures(Engine& engine, const GenerationRequest& first, const GenerateOptions& options) {
+  check_seeds(first, options.num_images);
+  GenerationRequest request = first;
+  std::vector<float> latents;
+  for (int i = 0; i < options.num_images; ++i) {
+    const std::filesystem::path file = numbered(options.output, i, options.num_images);
+    request.seed = first.seed + static_cast<std::uint64_t>(i);
+    GeneratedImage picture;
+    {
+      ProgressBar bar(file.filename().string());
+      picture = generate(engine, request, [&](const PictureProgress& far) { bar.show(far); });
+    }
+    const std::string metadata =
+        options.embed_metadata ? settings_text(request, name_of(options.pipeline.model)) : "";
+    write_file(file,
+               encode(picture.image, format_of(options.output_format), options.quality, metadata));
+    std::fprintf(stderr, "%s (seed %llu)\n", file.c_str(),
+                 static_cast<unsigned long long>(request.seed));
+    for (const Warning& warning : picture.warnings) {
+      if (i == 0) std::fprintf(stderr, "warning: %s\n", warning.message.c_str());
+    }
+    latents.insert(latents.end(), picture.latents.begin(), picture.latents.end());
+  }
+  if (options.latents) {
+    write_latents(*options.latents, latents, options.num_images, request, engine.model());
+  }
+}
+
+}  // namespace ssd1b
