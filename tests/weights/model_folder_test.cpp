@@ -99,7 +99,8 @@ TEST_F(ModelFolderTest, NamesTheComponentThatIsNotWhatItMustBe) {
 
 TEST_F(ModelFolderTest, NamesWhatIsMissing) {
   std::filesystem::remove(at(file_of("vae")));
-  EXPECT_THAT(refusal(), HasSubstr("vae: must hold diffusion_pytorch_model.safetensors, got none"));
+  EXPECT_THAT(refusal(), HasSubstr("vae: must hold diffusion_pytorch_model.safetensors or "
+                                   "diffusion_pytorch_model.fp16.safetensors, got none"));
   write(file_of("vae"));
   std::filesystem::remove_all(at("tokenizer"));
   EXPECT_THAT(refusal(), HasSubstr("tokenizer: must be a folder"));

@@ -76,6 +76,14 @@ TEST(SafetensorsFile, AcceptsWhatTheFormatAllows) {
   }
 }
 
+TEST(SafetensorsFile, TakesNoLengthOfAHeaderForAnotherFormat) {
+  TemporaryFolder folder;
+  for (std::size_t length = 2; length < 2000; ++length) {
+    write_text(folder / "a.safetensors", file_text("{}" + std::string(length - 2, ' '), 0));
+    EXPECT_NO_THROW(SafetensorsFile::open(folder / "a.safetensors")) << length;
+  }
+}
+
 TEST(SafetensorsFile, RefusesEveryBadFileAndNamesIt) {
   TemporaryFolder folder;
   const std::vector<BadFile> files = bad_files();

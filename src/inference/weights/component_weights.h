@@ -41,6 +41,9 @@ struct ComponentWeights {
 ComponentWeights collect_weights(const std::string& component,
                                  const std::vector<SafetensorsFile>& files);
 
+/// The name that a component's tensor has in today's diffusers and transformers.
+std::string todays_name(const std::string& component, const std::string& name);
+
 /// Gives a VAE attention's weight that is saved as a 1x1 convolution, [C, C, 1, 1], the shape of a
 /// matrix, [C, C]; other tensors stay. `name`: diffusers'.
 void squeeze_attention(const std::string& name, TensorSource& source);

@@ -113,7 +113,9 @@ WeightFiles find_weight_files(const fs::path& folder, const WeightFileQuery& que
       return {*std::move(files), !query.variant.empty() && variant == query.variant};
     }
   }
-  fail(folder, "must hold " + query.stem + ".safetensors, " + other_weights(folder));
+  const std::string other = query.variant.empty() ? "fp16" : query.variant;
+  fail(folder, "must hold " + query.stem + ".safetensors or " + query.stem + "." + other +
+                   ".safetensors, " + other_weights(folder));
 }
 
 }  // namespace ssd1b

@@ -5,6 +5,20 @@
 #include "ssd1b/error.h"
 
 namespace ssd1b {
+namespace {
+
+// Of SDXL, SSD-1B and Vega alike.
+constexpr std::int64_t kHeadWidth = 64;
+constexpr std::int64_t kNormGroups = 32;
+
+std::int64_t halved_until_it_divides(std::int64_t divisor,
+                                     const std::vector<std::int64_t>& widths) {
+  const auto fits = [&](std::int64_t width) { return width % divisor == 0; };
+  while (!std::all_of(widths.begin(), widths.end(), fits)) divisor /= 2;  // 1 fits
+  return divisor;
+}
+
+}  // namespace
 
 LdmKeys::LdmKeys(SafetensorsFile file, const std::string& prefix)
     : file_(std::move(file)), prefix_(prefix) {
@@ -63,20 +77,19 @@ TensorSource source_of(const SafetensorsFile& file, const TensorInfo& tensor) {
 
 std::vector<std::int64_t> heads_of(const std::vector<std::int64_t>& widths,
                                    const std::vector<std::int64_t>& family_heads) {
-  const auto fits = [&](std::int64_t head_width) {
-    return std::all_of(widths.begin(), widths.end(),
-                       [&](std::int64_t width) { return width % head_width == 0; });
-  };
   bool family_fits = widths.size() == family_heads.size();
   for (std::size_t i = 0; family_fits && i < widths.size(); ++i) {
     family_fits = family_heads[i] > 0 && widths[i] % family_heads[i] == 0;
   }
-  std::int64_t head_width = 64;
-  if (!fits(head_width) && family_fits) return family_heads;
-  while (!fits(head_width)) head_width /= 2;  // ends at 1
+  const std::int64_t head_width = halved_until_it_divides(kHeadWidth, widths);
+  if (head_width != kHeadWidth && family_fits) return family_heads;
   std::vector<std::int64_t> heads;
   for (const std::int64_t width : widths) heads.push_back(width / head_width);
   return heads;
+}
+
+std::int64_t norm_groups_of(const std::vector<std::int64_t>& widths) {
+  return halved_until_it_divides(kNormGroups, widths);
 }
 
 }  // namespace ssd1b

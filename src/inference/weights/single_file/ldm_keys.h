@@ -59,4 +59,8 @@ TensorSource source_of(const SafetensorsFile& file, const TensorInfo& tensor);
 std::vector<std::int64_t> heads_of(const std::vector<std::int64_t>& widths,
                                    const std::vector<std::int64_t>& family_heads);
 
+/// Groups of the norms of layers of these widths, which no shape tells: 32 as in every model of the
+/// family, or half of it as often as widths ask for.
+std::int64_t norm_groups_of(const std::vector<std::int64_t>& widths);
+
 }  // namespace ssd1b

@@ -86,7 +86,7 @@ LdmComponent read_ldm_text_encoder(const LdmKeys& keys, const ConfigDocument& fa
   encoder.weights.component = "text_encoder";
   encoder.weights.path = keys.file().path();
   for (const auto& [name, tensor] : keys.tensors()) {
-    add_source(encoder.weights, name, source_of(keys.file(), *tensor));
+    add_source(encoder.weights, todays_name("text_encoder", name), source_of(keys.file(), *tensor));
   }
   encoder.config = config_of(encoder.weights, family);
   return encoder;

@@ -80,6 +80,7 @@ LdmComponent read_ldm_vae(const LdmKeys& keys) {
   vae.config = {
       {"block_out_channels", text_of(channels)},
       {"layers_per_block", std::to_string(keys.count("decoder.up.0.block") - 1)},
+      {"norm_num_groups", std::to_string(norm_groups_of(channels))},
       {"latent_channels", std::to_string(keys.size("decoder.conv_in.weight", 1))},
       {"down_block_types", repeated("DownEncoderBlock2D", levels)},
       {"up_block_types", repeated("UpDecoderBlock2D", levels)},
