@@ -56,18 +56,21 @@ void shut_down(const Signals& signals, const ServerOptions& options, HttpServer&
 int serve(const ServerOptions& options) {
   set_up_logging(options.log.level, options.log.format);
   const Signals signals;
-  std::shared_ptr<ApiKeys> keys;
-  if (options.api_key_file) keys = std::make_shared<ApiKeys>(*options.api_key_file);
+  const std::shared_ptr<ApiKeys> keys = keys_of(options);
   Metrics metrics;
   Dispatcher dispatcher(options, metrics);
   HttpServer server(edge_options(options, keys, metrics),
                     all_routes(std::make_shared<Service>(options, dispatcher, metrics)));
-  std::printf("listening on http://%s:%d\n", options.host.c_str(), server.port());
-  std::fflush(stdout);
-  warn_of_open_door(options);
+  announce(options, server.port());
   watch(signals, dispatcher, keys.get());
   shut_down(signals, options, server, dispatcher);
   return 0;
+}
+
+int ask_health(const std::string& url) {
+  if (healthcheck(url)) return 0;
+  std::fprintf(stderr, "ssd1b-server: %s does not answer 200\n", url.c_str());
+  return 1;
 }
 
 }  // namespace
@@ -77,7 +80,7 @@ int main(int argc, char** argv) {
   return ssd1b::run_program("ssd1b-server", [&] {
     const ssd1b::ServerOptions options = ssd1b::parse_server(argc, argv);
     if (options.text_to_print) return ssd1b::print_and_end(*options.text_to_print);
-    if (options.healthcheck_url) return ssd1b::healthcheck(*options.healthcheck_url) ? 0 : 1;
+    if (options.healthcheck_url) return ssd1b::ask_health(*options.healthcheck_url);
     return ssd1b::serve(options);
   });
 }

@@ -61,7 +61,7 @@ def test_a_deadline_that_passes_while_it_runs(start):
     wait_for(lambda: server.metric("ssd1b_pictures_ended_total") == 1)
     steps = server.metric("ssd1b_steps_total")
     time.sleep(0.5)
-    assert server.metric("ssd1b_steps_total") == steps
+    assert server.metric("ssd1b_steps_total") - steps <= 1  # the one that ran at the deadline
 
 
 def test_a_deadline_that_passes_while_it_waits(start):

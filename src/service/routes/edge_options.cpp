@@ -1,5 +1,6 @@
 #include "service/routes/edge_options.h"
 
+#include <cstdio>
 #include <utility>
 
 #include "logging/log.h"
@@ -41,7 +42,20 @@ void reload_keys(ApiKeys* keys) {
   }
 }
 
-void warn_of_open_door(const ServerOptions& options) {
+std::shared_ptr<ApiKeys> keys_of(const ServerOptions& options) {
+  if (!options.api_key_file) return nullptr;
+  try {
+    return std::make_shared<ApiKeys>(*options.api_key_file);
+  } catch (const Error& error) {
+    throw Error(error.code(), std::string("--api-key-file: ") + error.what());
+  }
+}
+
+void announce(const ServerOptions& options, int port) {
+  const bool is_ipv6 = options.host.find(':') != std::string::npos && options.host.front() != '[';
+  const std::string host = is_ipv6 ? "[" + options.host + "]" : options.host;
+  std::printf("listening on http://%s:%d\n", host.c_str(), port);
+  std::fflush(stdout);
   if (is_loopback(options.host) || options.api_key_file) return;
   log_warn("listening beyond this machine without --api-key-file: anyone who reaches it may use it",
            {{"host", options.host}});

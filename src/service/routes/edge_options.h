@@ -16,7 +16,11 @@ HttpServerOptions edge_options(const ServerOptions& options, std::shared_ptr<Api
 /// Reads the keys again and logs how that went; a bad file leaves the old keys. `keys` may be null.
 void reload_keys(ApiKeys* keys);
 
-/// Warns where everybody who reaches the host's network may use the service.
-void warn_of_open_door(const ServerOptions& options);
+/// The keys of --api-key-file; null without one. Throws Error(Usage) naming option, file and line.
+std::shared_ptr<ApiKeys> keys_of(const ServerOptions& options);
+
+/// The one line of standard output: that the server listens, and where. Warns on standard error
+/// where everybody who reaches the host's network may use it.
+void announce(const ServerOptions& options, int port);
 
 }  // namespace ssd1b
