@@ -154,7 +154,7 @@ SPECS = {
         SSD1B,
         vocabulary=SMALL_VOCABULARY,
         unet={**VEGA_DEPTHS, "mid_block_type": None, "sample_size": 8},
-        vae={"block_out_channels": [8, 16, 16, 24, 32], "mid_block_add_attention": False},
+        vae={"block_out_channels": [16, 16, 24, 24, 32], "mid_block_add_attention": False},
     ),
 }
 
@@ -173,6 +173,8 @@ def draw_weights(module, generator):
                 parameter.copy_(1 + 0.2 * noise)
             else:
                 parameter.copy_(0.1 * noise)
+        if isinstance(module, AutoencoderKL):
+            module.decoder.conv_out.weight.mul_(4)  # pictures of full contrast
     return module.eval()
 
 

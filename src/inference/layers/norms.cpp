@@ -2,12 +2,17 @@
 
 #include <ATen/ATen.h>
 
+#include "inference/layers/group_norm_cpu.h"
+
 namespace ssd1b {
 
 GroupNorm::GroupNorm(std::int64_t groups_of, std::int64_t channels, double eps_of)
     : weight({channels}), bias({channels}), groups(groups_of), eps(eps_of) {}
 
 at::Tensor GroupNorm::operator()(const at::Tensor& input) const {
+  if (can_use_channels_last_group_norm(input)) {
+    return channels_last_group_norm(input, weight.value, bias.value, groups, eps);
+  }
   return at::group_norm(input, groups, weight.value, bias.value, eps);
 }
 
