@@ -5,6 +5,7 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 namespace ssd1b {
@@ -57,6 +58,9 @@ void DeviceLoop::run() {
     static_cast<void>(engine_.release());
     outbox_.push(FatalMessage{ErrorCode::DeviceLost, first_line(fault)});
     outbox_.close(DeviceEnd::Lost, exit_status_of(ErrorCode::DeviceLost));
+    // The io thread ends the process. This thread must not end before: what a device's library
+    // keeps for each thread would be torn down.
+    for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
   }
 }
 

@@ -14,8 +14,8 @@ class DeviceLoop {
  public:
   DeviceLoop(const OpenEngine& open_engine, Inbox& inbox, Outbox& outbox);
 
-  /// Runs until Stop, or until the engine cannot be opened, or the device is lost; its last act is
-  /// Outbox::close. Does not throw.
+  /// Runs until Stop or until the engine cannot be opened; its last act is Outbox::close. Does not
+  /// throw. Once the device is lost it says so and does not return.
   void run();
 
  private:

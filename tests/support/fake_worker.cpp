@@ -72,6 +72,7 @@ void load(const std::string& device, const std::function<void()>& tick) {
   while (names(variable("SSD1B_FAKE_HANGING_DEVICES"), device)) {
     std::this_thread::sleep_for(std::chrono::hours(1));
   }
+  if (names(variable("SSD1B_FAKE_EXITING_DEVICES"), device)) _exit(1);
   if (names(variable("SSD1B_FAKE_BAD_DEVICES"), device)) {
     throw Error(ErrorCode::NoDevice, device + " cannot be used: it was ordered so");
   }

@@ -88,34 +88,34 @@ TEST_F(WorkerFaultsTest, ProgressNeverGoesBackwards) {
 
 TEST_F(WorkerFaultsTest, AHungWorkerIsFoundAndReplaced) {
   remember_faults();
-  tuning.hang_floor = milliseconds(400);
+  tuning.hang_floor = seconds(1);
   start_ready();
   const auto start_time = Clock::now();
 
   expect_right_picture(*submit("hang_once@2", 1));
 
   const auto took = Clock::now() - start_time;
-  EXPECT_GT(took, milliseconds(400));
-  EXPECT_LT(took, milliseconds(1400));
+  EXPECT_GT(took, seconds(1));
+  EXPECT_LT(took, seconds(2));
   EXPECT_EQ(restarts("hung"), 1);
   EXPECT_TRUE(eventually([&] { return dispatcher->state().live && dispatcher->state().ready; }));
   expect_balanced_books();
 }
 
 TEST_F(WorkerFaultsTest, ASlowPictureThatTicksIsNotAHungOne) {
-  tuning.hang_floor = milliseconds(300);
+  tuning.hang_floor = seconds(1);
   start_ready();
 
-  expect_right_picture(*submit("delay=900ms", 1, 2));
+  expect_right_picture(*submit("delay=2500ms", 1, 1));
 
   EXPECT_EQ(restarts("hung"), 0);
 }
 
 TEST_F(WorkerFaultsTest, AnIdleWorkerMayBeSilent) {
-  tuning.hang_floor = milliseconds(100);
+  tuning.hang_floor = milliseconds(700);
   start_ready();
 
-  std::this_thread::sleep_for(milliseconds(500));
+  std::this_thread::sleep_for(milliseconds(1500));
 
   EXPECT_EQ(restarts("hung"), 0);
   EXPECT_TRUE(dispatcher->state().ready);
@@ -185,7 +185,11 @@ TEST_F(WorkerFaultsTest, KillsUnderLoadLoseNothing) {
   }
   constexpr int kKills = 20;
   for (int i = 0; i < kKills; ++i) {
-    std::this_thread::sleep_for(milliseconds(150));
+    // Far enough apart that what the last one hit has been made again: a picture hit twice is given
+    // up.
+    const int answered_before = answered;
+    std::this_thread::sleep_for(milliseconds(100));
+    ASSERT_TRUE(eventually([&] { return answered > answered_before + 20; }));
     kill_workers();
   }
   is_over = true;
