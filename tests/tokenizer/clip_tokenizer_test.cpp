@@ -1,8 +1,9 @@
 #include "inference/tokenizer/clip_tokenizer.h"
 
 #include <gmock/gmock.h>
+#include <time.h>
 
-#include <chrono>
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -134,20 +135,28 @@ TEST(ClipTokenizer, RefusesWhatIsNotUtf8) {
   }
 }
 
-/// The fastest of five runs, in milliseconds.
+double cpu_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) * 1e-6;
+}
+
+/// The thread's time, the fastest of three runs.
 double fastest_ms(const std::string& text) {
   double best = 1e9;
-  for (int i = 0; i < 5; ++i) {
-    const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 3; ++i) {
+    const double begin = cpu_ms();
     const Tokens tokens = clip(ClipPadding::ExclamationMark).encode(text);
-    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
+    best = std::min(best, cpu_ms() - begin);
     EXPECT_EQ(tokens.ids.size(), 77u);
-    best = std::min(best, took.count());
   }
   return best;
 }
 
 TEST(ClipTokenizer, TakesLinearTime) {
+#if !defined(__OPTIMIZE__) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "times mean nothing without optimisation or with a sanitizer";
+#endif
   const std::string family = "\U0001F468\u200D\U0001F469\u200D\U0001F467\u200D\U0001F466\u200D";
   const std::vector<std::string> parts = {
       "a", "ab",          "\u0301", "\u0301\u0327\u0334", family, "!", "1", "'s", "<|endoftext|>",
@@ -157,7 +166,7 @@ TEST(ClipTokenizer, TakesLinearTime) {
     const int count = 4096 / static_cast<int>(part.size());
 
     EXPECT_LT(fastest_ms(repeated(part, count)), 5.0);
-    EXPECT_LT(fastest_ms(repeated(part, 32 * count)), 32 * 5.0);
+    EXPECT_LT(fastest_ms(repeated(part, 16 * count)), 16 * 5.0);
   }
   EXPECT_LT(fastest_ms(repeated("\u0301", 4096)), 5.0);
   EXPECT_LT(fastest_ms(repeated("\u0301\u0327", 2048)), 5.0);

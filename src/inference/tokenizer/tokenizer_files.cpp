@@ -15,7 +15,9 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uintmax_t kMaxFileBytes = 64u << 20;  // CLIP's tokenizer.json has 3.6 MB
-constexpr int kMinLength = 3;                        // begin, one token, end
+constexpr int kMaxDepth = 32;
+constexpr std::size_t kMaxShown = 80;  // bytes of a file in a message
+constexpr int kMinLength = 3;          // begin, one token, end
 constexpr int kMaxLength = 65536;
 
 [[noreturn]] void refuse(const std::string& file, const std::string& what) {
@@ -37,9 +39,14 @@ std::string read_text(const std::filesystem::path& path) {
 }
 
 JsonFile read_json(const std::filesystem::path& path) {
-  const std::string text = read_text(path);
-  json value = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  bool is_too_deep = false;  // copying and printing take stack by the level
+  const auto watch_depth = [&is_too_deep](int depth, json::parse_event_t, json&) {
+    is_too_deep |= depth > kMaxDepth;
+    return true;
+  };
+  json value = json::parse(read_text(path), watch_depth, /*allow_exceptions=*/false);
   if (value.is_discarded()) refuse(path.string(), "must be JSON");
+  if (is_too_deep) refuse(path.string(), "must be nested at most 32 deep");
   if (!value.is_object()) {
     refuse(path.string(), std::string("must be a JSON object, got ") + value.type_name());
   }
@@ -47,7 +54,8 @@ JsonFile read_json(const std::filesystem::path& path) {
 }
 
 std::optional<JsonFile> read_json_if_there(const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path)) return std::nullopt;
+  std::error_code failed;
+  if (!std::filesystem::exists(path, failed) && !failed) return std::nullopt;
   return read_json(path);
 }
 
@@ -75,7 +83,7 @@ std::pair<std::string, std::string> merge_of(const std::string& line, std::size_
   const std::size_t space = line.find(' ');
   if (space == std::string::npos || line.find(' ', space + 1) != std::string::npos) {
     refuse(file, "merge " + std::to_string(number) + " must be two tokens and one space, got \"" +
-                     line + "\"");
+                     line.substr(0, kMaxShown) + "\"");
   }
   return {line.substr(0, space), line.substr(space + 1)};
 }

@@ -35,7 +35,7 @@ std::string with_exif(const std::string& file, const std::string& exif) {
                        WebPMuxSetChunk(mux.get(), "EXIF", &chunk, /*copy_data=*/0) == WEBP_MUX_OK &&
                        WebPMuxAssemble(mux.get(), &assembled) == WEBP_MUX_OK;
   if (!is_done) throw Error(ErrorCode::OutOfMemory, "no memory for the metadata of a WebP file");
-  const std::string bytes(reinterpret_cast<const char*>(assembled.bytes), assembled.size);
+  std::string bytes(reinterpret_cast<const char*>(assembled.bytes), assembled.size);
   WebPDataClear(&assembled);
   return bytes;
 }
