@@ -8,6 +8,7 @@ function(ssd1b_need_package package debian_name)
     message(FATAL_ERROR "${package} was not found: apt-get install ${debian_name}, "
                         "or pass -D${package}_DIR=<folder of its CMake package>")
   endif()
+  set(${package}_VERSION "${${package}_VERSION}" PARENT_SCOPE)
 endfunction()
 
 ssd1b_need_package(nlohmann_json nlohmann-json3-dev)
