@@ -47,6 +47,15 @@ std::string lower(std::string text) {
   return text;
 }
 
+/// The Accept header; several of them are one list.
+std::string accept_of(const HttpRequest& http) {
+  std::string value;
+  for (const auto& [name, each] : http.headers) {
+    if (lower(name) == "accept") value += (value.empty() ? "" : ",") + each;
+  }
+  return value;
+}
+
 }  // namespace
 
 void require_json(const HttpRequest& http) {
@@ -72,7 +81,7 @@ ImageRequest read_request(const Service& service, const Dialect& dialect, const 
                           const std::string& path_model) {
   require_json(http);
   const ModelInfo model = service.model();
-  const RequestContext context{http.header("Accept"), path_model};
+  const RequestContext context{accept_of(http), path_model};
   return dialect.parse(parse_json(http.body), context, model, service.rules(model));
 }
 

@@ -11,19 +11,19 @@
 namespace ssd1b {
 namespace {
 
-/// Settings as text inside the file, as other tools write and read them.
+/// The settings as text inside the file, word for word as ssd1b-generate writes them.
 std::string metadata_of(const GenerationRequest& picture, const std::string& model) {
-  Json settings = {{"prompt", picture.prompt},
-                   {"negative_prompt", nullptr},
-                   {"width", picture.width_px},
-                   {"height", picture.height_px},
-                   {"steps", picture.steps},
-                   {"guidance_scale", picture.guidance_scale},
-                   {"scheduler", picture.scheduler},
-                   {"seed", picture.seed},
-                   {"model", model}};
+  nlohmann::ordered_json settings = {{"prompt", picture.prompt},
+                                     {"negative_prompt", nullptr},
+                                     {"width", picture.width_px},
+                                     {"height", picture.height_px},
+                                     {"steps", picture.steps},
+                                     {"guidance_scale", picture.guidance_scale},
+                                     {"scheduler", picture.scheduler},
+                                     {"seed", picture.seed},
+                                     {"model", model}};
   if (picture.negative_prompt) settings["negative_prompt"] = *picture.negative_prompt;
-  return json_text(settings);
+  return settings.dump();
 }
 
 void add_warnings(std::vector<Warning>& to, const std::vector<Warning>& from) {

@@ -5,6 +5,7 @@
 
 #include "service/routes/job_store.h"
 #include "service/routes/link_store.h"
+#include "service/routes/version.h"
 
 namespace ssd1b {
 namespace {
@@ -22,6 +23,23 @@ std::string stem_of(const std::filesystem::path& model) {
   return name.empty() ? "model" : name;
 }
 
+RequestRules rules_of(const ServerOptions& options) {
+  RequestRules rules;
+  rules.max_pixels = options.max_pixels;
+  rules.max_images = options.max_images;
+  rules.request_timeout = kCpuTimeout;
+  if (options.request_timeout_s) {
+    rules.request_timeout =
+        std::chrono::milliseconds(std::llround(*options.request_timeout_s * 1000.0));
+  }
+  rules.model_names = options.served_model_names;
+  if (rules.model_names.empty()) {
+    rules.model_names = {stem_of(options.pipeline.model)};
+    rules.takes_openai_names = true;
+  }
+  return rules;
+}
+
 }  // namespace
 
 Service::Service(const ServerOptions& options, Dispatcher& dispatcher, Metrics& metrics)
@@ -31,8 +49,11 @@ Service::Service(const ServerOptions& options, Dispatcher& dispatcher, Metrics& 
       started_at_s_(std::chrono::duration_cast<std::chrono::seconds>(
                         std::chrono::system_clock::now().time_since_epoch())
                         .count()),
+      rules_(rules_of(options)),
       jobs_(std::make_unique<JobStore>(dispatcher)),
-      links_(std::make_unique<LinkStore>()) {}
+      links_(std::make_unique<LinkStore>()) {
+  metrics_.set_build_info(program_version(), build_commit());
+}
 
 Service::~Service() = default;
 
@@ -45,25 +66,8 @@ ModelInfo Service::model() const {
 }
 
 RequestRules Service::rules(const ModelInfo& model) const {
-  RequestRules rules = this->rules();
+  RequestRules rules = rules_;
   if (!options_.request_timeout_s && model.device != "cpu") rules.request_timeout = kCudaTimeout;
-  return rules;
-}
-
-RequestRules Service::rules() const {
-  RequestRules rules;
-  rules.max_pixels = options_.max_pixels;
-  rules.max_images = options_.max_images;
-  rules.request_timeout = kCpuTimeout;
-  if (options_.request_timeout_s) {
-    rules.request_timeout =
-        std::chrono::milliseconds(std::llround(*options_.request_timeout_s * 1000.0));
-  }
-  rules.model_names = options_.served_model_names;
-  if (rules.model_names.empty()) {
-    rules.model_names = {stem_of(options_.pipeline.model)};
-    rules.takes_openai_names = true;
-  }
   return rules;
 }
 

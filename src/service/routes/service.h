@@ -36,13 +36,14 @@ class Service {
   RequestRules rules(const ModelInfo& model) const;
 
   /// The rules before a model is known, for documents that must not wait for one.
-  RequestRules rules() const;
+  const RequestRules& rules() const { return rules_; }
 
  private:
   const ServerOptions options_;
   Dispatcher& dispatcher_;
   Metrics& metrics_;
   const std::int64_t started_at_s_;
+  const RequestRules rules_;  // of a model on the CPU
   std::unique_ptr<JobStore> jobs_;
   std::unique_ptr<LinkStore> links_;
 };

@@ -4,7 +4,8 @@
 
 namespace ssd1b {
 
-/// {"version", "commit", "libraries": {name: version}} of this program, as it was built.
+/// {"version", "commit"} of this program and the versions of the libraries that it was built with,
+/// by their names.
 Json version_document();
 
 /// The commit that this was built from; "unknown" outside of a checkout.
