@@ -73,7 +73,7 @@ ConfigChanges config_of(const ComponentWeights& weights, const ConfigDocument& f
       {"num_attention_heads",
        number(heads_of({tokens[1]}, {family.integer("num_attention_heads")})[0])},
   };
-  if (weights.tensors.count("text_projection.weight") > 0) {
+  if (weights.component == "text_encoder_2") {  // the one whose pooled prompt is projected
     config.emplace_back("projection_dim", number(shape("text_projection.weight")[0]));
   }
   return config;
