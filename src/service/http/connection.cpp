@@ -39,6 +39,11 @@ bool is_peer_gone(int fd) {
   return poll(&asks, 1, 0) > 0 && (asks.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0;
 }
 
+bool has_unread_input(int fd) {
+  pollfd asks{fd, POLLIN, 0};
+  return poll(&asks, 1, 0) > 0;
+}
+
 bool discard_input(int fd, std::size_t max_bytes) {
   char unused[64 * 1024];
   std::size_t discarded = 0;

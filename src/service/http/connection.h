@@ -56,6 +56,9 @@ bool send_patiently(int fd, const char* data, std::size_t size, std::chrono::mil
 /// not hide it.
 bool is_peer_gone(int fd);
 
+/// Whether bytes or the end of the connection wait to be read.
+bool has_unread_input(int fd);
+
 /// Throws away up to `max_bytes` of what has come. Whether the end of the connection was among it.
 bool discard_input(int fd, std::size_t max_bytes);
 

@@ -34,28 +34,25 @@ void EdgeLoop::accept_all() {
         const std::lock_guard lock(counters_mutex_);
         ++counters_.accept_errors[accepted.error];
       }
-      has_progress = make_room_after(accepted.error) || has_progress;
+      const Listener::Refusal outcome = make_room_after(accepted.error);
+      if (outcome == Listener::Refusal::NobodyWaits) return;
+      if (outcome == Listener::Refusal::Done) has_progress = true;
     }
   }
   // An error that stays must not keep the loop busy.
   if (!has_progress) pause_accepting();
 }
 
-/// Whether the next call has a better chance, or nobody waits for it.
-bool EdgeLoop::make_room_after(int accept_error) {
-  if (accept_error != EMFILE && accept_error != ENFILE) return false;
-  if (evict_oldest_idle()) return true;
-  switch (listener_.refuse_next(answerer_.too_many_connections())) {
-    case Listener::Refusal::Done: {
-      const std::lock_guard lock(counters_mutex_);
-      ++counters_.connections_refused;
-      return true;
-    }
-    case Listener::Refusal::NobodyWaits:
-    case Listener::Refusal::Failed:
-      return false;
+/// Done where the next call has a better chance.
+Listener::Refusal EdgeLoop::make_room_after(int accept_error) {
+  if (accept_error != EMFILE && accept_error != ENFILE) return Listener::Refusal::Failed;
+  if (evict_oldest_idle()) return Listener::Refusal::Done;
+  const Listener::Refusal outcome = listener_.refuse_next(answerer_.too_many_connections());
+  if (outcome == Listener::Refusal::Done) {
+    const std::lock_guard lock(counters_mutex_);
+    ++counters_.connections_refused;
   }
-  return false;
+  return outcome;
 }
 
 void EdgeLoop::pause_accepting() {
@@ -78,8 +75,9 @@ void EdgeLoop::admit(Accepted accepted) {
   const bool is_address_full = settings_.max_connections_per_address &&
                                of_address != connections_of_address_.end() &&
                                of_address->second >= *settings_.max_connections_per_address;
-  const bool is_full = limited_connections_ >= max_connections_ && !evict_oldest_idle();
-  if (is_address_full || is_full) return refuse_connection(std::move(accepted));
+  if (is_address_full || (limited_connections_ >= max_connections_ && !evict_oldest_idle())) {
+    return refuse_connection(std::move(accepted));
+  }
 
   ++limited_connections_;
   ++connections_of_address_[accepted.address];
@@ -117,12 +115,14 @@ void EdgeLoop::refuse_connection(Accepted accepted) {
   watch(connection, EPOLL_CTL_ADD);
 }
 
-/// Only connections between two requests: a client that has sent nothing yet may be about to.
+/// Only connections between two requests: a client that has sent nothing yet may be about to. Not
+/// one whose next request is here already.
 bool EdgeLoop::evict_oldest_idle() {
   Connection* oldest = nullptr;
   for (auto& [fd, connection] : connections_) {
     if (connection->phase != Phase::Idle) continue;
-    if (oldest == nullptr || connection->idle_since < oldest->idle_since) oldest = connection.get();
+    const bool is_older = oldest == nullptr || connection->idle_since < oldest->idle_since;
+    if (is_older && !has_unread_input(fd)) oldest = connection.get();
   }
   if (oldest == nullptr) return false;
   {

@@ -42,6 +42,8 @@ void EdgeLoop::expire(Connection& connection) {
   switch (connection.phase) {
     case Phase::Fresh:
     case Phase::Idle:
+      if (has_unread_input(connection.fd())) return receive(connection);  // at the last moment
+      return drop(connection);
     case Phase::Lingering:
       return drop(connection);
     case Phase::Head:

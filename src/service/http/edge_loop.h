@@ -59,7 +59,7 @@ class EdgeLoop {
   void accept_all();
   void admit(Accepted accepted);
   void refuse_connection(Accepted accepted);
-  bool make_room_after(int accept_error);
+  Listener::Refusal make_room_after(int accept_error);
   bool evict_oldest_idle();
   void pause_accepting();
   void accept_again();

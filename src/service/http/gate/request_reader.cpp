@@ -6,6 +6,12 @@
 
 namespace ssd1b {
 
+void RequestReader::append(std::string_view bytes) {
+  // Most bytes are of bodies: those need no stop on their way.
+  if (stage_ == Stage::Body && input_.empty()) take_body(bytes);
+  input_.append(bytes);
+}
+
 RequestReader::Progress RequestReader::advance() {
   switch (stage_) {
     case Stage::Head:
@@ -57,22 +63,22 @@ RequestReader::Progress RequestReader::read_head() {
   return Progress::HeadRead;
 }
 
+void RequestReader::take_body(std::string_view& bytes) {
+  if (head_.is_chunked) return chunks_.feed(bytes);
+  const std::size_t taken = std::min(bytes.size(), head_.content_length - body_.size());
+  body_.append(bytes.substr(0, taken));
+  bytes.remove_prefix(taken);
+}
+
 RequestReader::Progress RequestReader::read_body() {
   std::string_view rest = input_;
-  bool is_whole = false;
-  if (head_.is_chunked) {
-    chunks_.feed(rest);
-    if (chunks_.fault()) return refuse(*chunks_.fault());
-    is_whole = chunks_.is_complete();
-    if (is_whole) body_ = chunks_.take();
-  } else {
-    const std::size_t taken = std::min(rest.size(), head_.content_length - body_.size());
-    body_.append(rest.substr(0, taken));
-    rest.remove_prefix(taken);
-    is_whole = body_.size() == head_.content_length;
-  }
+  take_body(rest);
   input_.erase(0, input_.size() - rest.size());
+  if (chunks_.fault()) return refuse(*chunks_.fault());
+  const bool is_whole =
+      head_.is_chunked ? chunks_.is_complete() : body_.size() == head_.content_length;
   if (!is_whole) return Progress::NeedsBytes;
+  if (head_.is_chunked) body_ = chunks_.take();
   stage_ = Stage::Complete;
   return Progress::Complete;
 }

@@ -22,7 +22,7 @@ class RequestReader {
     Refused,     // fault(); nothing more is read of this connection
   };
 
-  void append(std::string_view bytes) { input_.append(bytes); }
+  void append(std::string_view bytes);
 
   /// Reads on as far as the bytes go. After HeadRead call it again for the body.
   Progress advance();
@@ -47,6 +47,7 @@ class RequestReader {
 
   Progress read_head();
   Progress read_body();
+  void take_body(std::string_view& bytes);
   Progress refuse(GateFault fault);
 
   Stage stage_ = Stage::Head;
