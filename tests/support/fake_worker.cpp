@@ -111,7 +111,7 @@ std::unique_ptr<Engine> open_fake(const CommandLine& line, const std::function<v
 int main(int argc, char** argv) {
   const CommandLine line = command_line_of({argv + 1, argv + argc});
   if (line.lists_devices) {
-    const std::string cpu = R"([{"name": "cpu", "usable": true, "why_not": "",)"
+    const std::string cpu = R"([{"name": "cpu", "usable": true, "why_not": null,)"
                             R"( "description": "fake", "memory_bytes": 1}])";
     std::puts(variable("SSD1B_FAKE_DEVICES", cpu).c_str());
     return 0;

@@ -20,8 +20,8 @@ class WorkerStartTest : public DispatcherTest {
 
   static std::string gpu(const std::string& name, bool usable) {
     return "{\"name\": \"" + name + "\", \"usable\": " + (usable ? "true" : "false") +
-           ", \"why_not\": \"" + (usable ? "" : "the driver is too old") +
-           "\", \"description\": \"\", \"memory_bytes\": 1}";
+           ", \"why_not\": " + (usable ? "null" : "\"the driver is too old\"") +
+           ", \"description\": \"\", \"memory_bytes\": 1}";
   }
 
   void list_gpus(bool first_usable, bool second_usable) {

@@ -149,10 +149,13 @@ TEST(ChooseDevices, NeverRunsOnTheCpuWhereAGpuWasWanted) {
 }
 
 TEST(DeviceList, RefusesWhatIsNoList) {
-  EXPECT_EQ(device_list_from(R"([{"name":"cpu","usable":true,"why_not":"","memory_bytes":1}])")
+  EXPECT_EQ(device_list_from(R"([{"name":"cpu","usable":true,"why_not":null,"memory_bytes":1}])")
                 .at(0)
                 .name,
             "cpu");
+  EXPECT_EQ(
+      device_list_from(R"([{"name":"cuda:0","usable":false,"why_not":"too old"}])").at(0).why_not,
+      "too old");
   for (const char* text : {"", "{\"name\":1}", "[{\"name\":\"cpu\"}]", "[1]"}) {
     EXPECT_THROW(device_list_from(text), Error) << text;
   }

@@ -191,8 +191,8 @@ void Desk::handle(int worker, const ProgressMessage& message) {
   seats_[worker].estimate.observe_call(work.rows * work.latent_pixels,
                                        message.unit_ms / 1000.0 / message.unit_pictures);
   accepted->calls_done = message.progress.step;
-  // A picture that was to be decoded as it was, and whose worker died, is brought there again.
-  if (accepted->finish_at && accepted->deaths > 0 && accepted->calls_done >= *accepted->finish_at) {
+  // A picture that is made again is decoded where it was to be decoded the first time.
+  if (accepted->finish_at && accepted->calls_done >= *accepted->finish_at) {
     orders_.push_back({worker, FinishMessage{message.id}});
   }
   notices.progressed(accepted->job, message.progress);

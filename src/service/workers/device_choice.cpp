@@ -7,6 +7,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <utility>
 
 #include "service/workers/child_process.h"
 #include "ssd1b/error.h"
@@ -56,8 +57,11 @@ std::vector<ListedDevice> device_list_from(const std::string& text) {
   try {
     std::vector<ListedDevice> list;
     for (const auto& each : nlohmann::json::parse(text)) {
-      list.push_back({each.at("name").get<std::string>(), each.at("usable").get<bool>(),
-                      each.at("why_not").get<std::string>()});
+      ListedDevice device;
+      device.name = each.at("name").get<std::string>();
+      device.is_usable = each.at("usable").get<bool>();
+      if (!device.is_usable) device.why_not = each.at("why_not").get<std::string>();
+      list.push_back(std::move(device));
     }
     return list;
   } catch (const nlohmann::json::exception&) {
