@@ -93,6 +93,7 @@ GenerateOptions parse_generate(int argc, const char* const* argv) {
 
 BenchOptions parse_bench(int argc, const char* const* argv) {
   BenchOptions options;
+  options.log.level = "warn";
   options.picture.prompt = "a red apple";
   options.picture.seed = 0;
   std::vector<Option> list =
