@@ -63,7 +63,7 @@ class RunningServer:
         return requests.get(self.url + path, timeout=60, **kwargs)
 
     def post(self, path, body=None, **kwargs):
-        return requests.post(self.url + path, json=body, timeout=120, **kwargs)
+        return requests.post(self.url + path, json=body, timeout=600, **kwargs)
 
     def generate(self, prompt="a red apple", headers=None, **fields):
         return self.post("/generate-image", {"prompt": prompt, **fields}, headers=headers)

@@ -36,16 +36,16 @@ def digest(reply):
 
 
 def test_the_same_seed_is_the_same_picture_alone_and_among_others(real):
-    alone = digest(real.generate("a red apple", seed=7))
-    assert digest(real.generate("a red apple", seed=7)) == alone
+    alone = digest(real.generate("a red apple", seed=7, steps=4))
+    assert digest(real.generate("a red apple", seed=7, steps=4)) == alone
 
     others = ["a green leaf", "a blue cup", "a yellow star", "a red apple", "a house", "a fish", "a tree"]
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         company = [
-            pool.submit(real.generate, prompt, seed=100 + i, steps=4 + i)
+            pool.submit(real.generate, prompt, seed=100 + i, steps=2 + i % 3)
             for i, prompt in enumerate(others)
         ]
-        among = pool.submit(real.generate, "a red apple", seed=7)
+        among = pool.submit(real.generate, "a red apple", seed=7, steps=4)
 
         assert digest(among.result()) == alone
         assert all(each.result().status_code == 200 for each in company)
