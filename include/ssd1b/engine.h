@@ -21,9 +21,9 @@ struct SchedulerInfo {
 
 /// What a loaded model can do, and its defaults. Plain data; crosses the wire to the server.
 struct ModelInfo {
-  std::string type;       // from the UNet's config: ssd-1b, sdxl, vega, ...
-  std::string device;     // cpu, cuda:0
-  std::string dtype;      // float32, float16, bfloat16
+  std::string type;    // from the UNet's config: ssd-1b, sdxl, vega, ...
+  std::string device;  // cpu, cuda:0
+  std::string dtype;   // float32, float16, bfloat16
   std::string vae_dtype;
   int vae_scale_factor = 8;  // pixels a latent pixel, each way
   int latent_channels = 4;

@@ -51,7 +51,7 @@ struct Warning {
 struct GeneratedImage {
   Image image;
   std::uint64_t seed = 0;
-  int prompt_tokens = 0;       // what the text needs, both specials included, of the longer tokenizer
+  int prompt_tokens = 0;  // what the text needs, both specials included, of the longer tokenizer
   int prompt_token_limit = 0;  // 77 for CLIP
   std::vector<Warning> warnings;
   StageTimings timings;
@@ -61,9 +61,9 @@ struct GeneratedImage {
 /// What a picture costs; what admission, the watchdog and progress count with.
 struct Work {
   int unet_calls = 0;
-  int rows = 0;                     // rows of one UNet call: 2 with guidance, else 1
-  std::int64_t latent_pixels = 0;   // h * w
-  std::int64_t image_bytes = 0;     // 3 * H * W
+  int rows = 0;                    // rows of one UNet call: 2 with guidance, else 1
+  std::int64_t latent_pixels = 0;  // h * w
+  std::int64_t image_bytes = 0;    // 3 * H * W
   /// Row-pixels over all UNet calls: the unit in which pictures are compared.
   std::int64_t total() const { return latent_pixels * rows * unet_calls; }
 };

@@ -20,13 +20,13 @@ struct LoraOption {
 
 /// What open_model needs to know. Names and defaults are those of the flags in the README.
 struct ModelOptions {
-  std::filesystem::path model;    // a diffusers-layout folder or a single-file checkpoint
-  std::string variant;            // prefer *.VARIANT.safetensors; empty: plain files, then fp16
-  std::string device = "cpu";     // cpu or cuda:N
-  std::string dtype = "auto";     // auto, float32, float16, bfloat16
+  std::filesystem::path model;  // a diffusers-layout folder or a single-file checkpoint
+  std::string variant;          // prefer *.VARIANT.safetensors; empty: plain files, then fp16
+  std::string device = "cpu";   // cpu or cuda:N
+  std::string dtype = "auto";   // auto, float32, float16, bfloat16
   std::string vae_dtype = "auto";
-  int threads = 0;                // 0: physical cores within affinity and the cgroup's limit
-  int max_batch = 0;              // 0: 4 on the CPU, 8 on CUDA
+  int threads = 0;    // 0: physical cores within affinity and the cgroup's limit
+  int max_batch = 0;  // 0: 4 on the CPU, 8 on CUDA
   bool batch_invariant = false;
   std::vector<LoraOption> loras;
   std::optional<std::int64_t> device_memory_limit_bytes;
