@@ -159,9 +159,16 @@ SPECS = {
 }
 
 
+# What adds to a stream that norms read: kept small, so that a wrong eps of a norm shows.
+WRITERS = ("conv_in.", "conv2.", "proj_in.", "to_out.0.", "ff.net.2.")
+UNET_GAIN = 0.1
+VAE_GAIN = 0.04
+
+
 def draw_weights(module, generator):
     """Products keep the variance of what comes in; norms and biases are near one and zero, but not
     so near that forgetting them would not show."""
+    gain = VAE_GAIN if isinstance(module, AutoencoderKL) else UNET_GAIN
     with torch.no_grad():
         for name, parameter in module.named_parameters():
             noise = torch.randn(parameter.shape, generator=generator)
@@ -173,7 +180,10 @@ def draw_weights(module, generator):
                 parameter.copy_(1 + 0.2 * noise)
             else:
                 parameter.copy_(0.1 * noise)
+            if any(writer in f"{name}." for writer in WRITERS) and "norm" not in name:
+                parameter.mul_(gain)
         if isinstance(module, AutoencoderKL):
+            module.decoder.conv_in.weight.mul_(0.1)  # latents come in about 1 / 0.13 wide
             module.decoder.conv_out.weight.mul_(4)  # pictures of full contrast
     return module.eval()
 

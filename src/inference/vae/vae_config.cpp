@@ -37,7 +37,7 @@ void read_latent_statistics(const ConfigDocument& document, VaeConfig& config) {
   config.latents_mean = document.optional_numbers("latents_mean").value_or(std::vector<double>());
   config.latents_std = document.optional_numbers("latents_std").value_or(std::vector<double>());
   const std::string must = "a list of " + std::to_string(config.latent_channels) +
-                           " numbers or null, as its counterpart is";
+                           " numbers (latents_mean and latents_std come together)";
   for (const char* key : {"latents_mean", "latents_std"}) {
     if (config.latents_mean.empty() && config.latents_std.empty()) return;
     const std::size_t count = document.optional_numbers(key).value_or(std::vector<double>()).size();

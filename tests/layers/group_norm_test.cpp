@@ -1,0 +1,86 @@
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "inference/layers/group_norm_cpu.h"
+
+namespace ssd1b {
+namespace {
+
+struct Case {
+  std::int64_t pictures, channels, groups, height, width;
+  double offset;  // of the mean from zero, in deviations
+};
+
+std::ostream& operator<<(std::ostream& stream, const Case& given) {
+  return stream << given.pictures << " x " << given.channels << " in " << given.groups << ", "
+                << given.height << " x " << given.width << ", offset " << given.offset;
+}
+
+class GroupNormTest : public testing::TestWithParam<Case> {
+ protected:
+  void SetUp() override {
+    const Case& given = GetParam();
+    input = at::randn({given.pictures, given.channels, given.height, given.width}) + given.offset;
+    weight = at::randn({given.channels});
+    bias = at::randn({given.channels});
+    wanted = at::group_norm(input.to(at::kDouble), given.groups, weight.to(at::kDouble),
+                            bias.to(at::kDouble), kEps);
+  }
+
+  double error_of(const at::Tensor& got) const {
+    return (got.to(at::kDouble) - wanted).abs().max().item<double>();
+  }
+
+  static constexpr double kEps = 1e-6;
+  at::Tensor input, weight, bias, wanted;
+};
+
+TEST_P(GroupNormTest, AgreesWithFloat64) {
+  const at::Tensor channels_last = input.contiguous(at::MemoryFormat::ChannelsLast);
+  ASSERT_TRUE(can_use_channels_last_group_norm(channels_last));
+
+  const at::Tensor got =
+      channels_last_group_norm(channels_last, weight, bias, GetParam().groups, kEps);
+
+  EXPECT_EQ(got.sizes(), wanted.sizes());
+  EXPECT_LT(error_of(got), 4e-6 * (1.0 + std::abs(GetParam().offset)));
+}
+
+TEST_P(GroupNormTest, AgreesWithFloat64InBfloat16) {
+  const at::Tensor rounded = input.to(at::kBFloat16).contiguous(at::MemoryFormat::ChannelsLast);
+  wanted = at::group_norm(rounded.to(at::kDouble), GetParam().groups, weight.to(at::kDouble),
+                          bias.to(at::kDouble), kEps);
+
+  const at::Tensor got = channels_last_group_norm(rounded, weight, bias, GetParam().groups, kEps);
+
+  EXPECT_EQ(got.scalar_type(), at::kBFloat16);
+  EXPECT_LT(error_of(got), 0.005 * wanted.abs().max().item<double>());
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, GroupNormTest,
+                         testing::Values(Case{1, 32, 8, 8, 8, 0.0}, Case{2, 320, 32, 16, 12, 0.5},
+                                         Case{3, 24, 12, 5, 7, -2.0}, Case{1, 20, 1, 1, 1, 0.0},
+                                         Case{1, 8, 8, 130, 67, 100.0},
+                                         Case{2, 100, 4, 33, 1, 3.0}));
+
+TEST(GroupNorm, KeepsItsDigitsInALargePicture) {
+  const at::Tensor input = at::rand({1, 4, 1024, 1024}) + 3.0;
+  const at::Tensor ones = at::ones({4});
+  const at::Tensor zeros = at::zeros({4});
+  const at::Tensor wanted = at::group_norm(input.to(at::kDouble), 4);
+
+  const at::Tensor got = channels_last_group_norm(input.contiguous(at::MemoryFormat::ChannelsLast),
+                                                  ones, zeros, 4, 1e-5);
+
+  EXPECT_LT((got.to(at::kDouble) - wanted).abs().max().item<double>(), 5e-6);
+}
+
+TEST(GroupNorm, TakesOnlyChannelsLastTensorsOfTheCpu) {
+  EXPECT_FALSE(can_use_channels_last_group_norm(at::zeros({1, 4, 3, 3})));
+  EXPECT_FALSE(can_use_channels_last_group_norm(at::zeros({1, 4, 3})));
+  EXPECT_FALSE(can_use_channels_last_group_norm(
+      at::zeros({1, 4, 3, 3}, at::kHalf).contiguous(at::MemoryFormat::ChannelsLast)));
+}
+
+}  // namespace
+}  // namespace ssd1b

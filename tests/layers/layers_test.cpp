@@ -1,0 +1,165 @@
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include "inference/layers/attention.h"
+#include "inference/layers/resample.h"
+#include "inference/layers/resnet_block.h"
+#include "inference/weights/bind.h"
+#include "layers/visited_names.h"
+
+namespace ssd1b {
+namespace {
+
+/// Fills every parameter with noise, stacks as the loader does.
+class NoiseFiller : public ParameterVisitor {
+ public:
+  void visit(const std::string&, Parameter& parameter) override {
+    if (!parameter.value.defined()) parameter.value = at::randn(parameter.shape) * 0.1;
+  }
+  void stack(Parameter& whole, std::initializer_list<Parameter*> parts) override {
+    std::int64_t rows = 0;
+    for (const Parameter* part : parts) rows += part->shape[0];
+    whole.shape[0] = rows;
+    whole.value = at::randn(whole.shape) * 0.1;
+    rows = 0;
+    for (Parameter* part : parts) {
+      part->value = whole.value.narrow(0, rows, part->shape[0]);
+      rows += part->shape[0];
+    }
+  }
+};
+
+template <typename Module>
+void fill(Module& module) {
+  NoiseFiller filler;
+  visit_parameters(module, Scope(filler, ""));
+}
+
+double difference(const at::Tensor& got, const at::Tensor& wanted) {
+  EXPECT_EQ(got.sizes(), wanted.sizes());
+  return (got - wanted).abs().max().item<double>();
+}
+
+AttentionConfig attention_config() {
+  AttentionConfig config;
+  config.width = 12;
+  config.heads = 3;
+  config.inner_width = 24;
+  config.context_width = 20;
+  return config;
+}
+
+TEST(Attention, MultipliesQueriesKeysAndValuesAtOnce) {
+  SelfAttention attention(attention_config());
+  fill(attention);
+  const at::Tensor hidden = at::randn({2, 5, 12});
+  const QkvProjection& projection = attention.to_qkv;
+
+  const auto [query, key, value] = projection(hidden);
+
+  EXPECT_LT(difference(query, projection.query(hidden)), 1e-6);
+  EXPECT_LT(difference(key, projection.key(hidden)), 1e-6);
+  EXPECT_LT(difference(value, projection.value(hidden)), 1e-6);
+}
+
+TEST(Attention, ScalesByTheWidthOfAHead) {
+  const at::Tensor query = at::randn({1, 4, 8}), key = at::randn({1, 6, 8}),
+                   value = at::randn({1, 6, 8});
+  const auto head = [](const at::Tensor& tensor, int index) {
+    return tensor.narrow(2, 4 * index, 4);
+  };
+  std::vector<at::Tensor> heads;
+  for (int i = 0; i < 2; ++i) {
+    const at::Tensor scores = at::matmul(head(query, i), head(key, i).transpose(1, 2)) / 2.0;
+    heads.push_back(at::matmul(scores.softmax(-1), head(value, i)));
+  }
+
+  EXPECT_LT(difference(attend(query, key, value, 2), at::cat(heads, 2)), 1e-5);
+}
+
+TEST(Attention, CausalTokensDoNotSeeWhatFollows) {
+  const at::Tensor query = at::randn({1, 4, 8}), key = at::randn({1, 4, 8}),
+                   value = at::randn({1, 4, 8});
+  at::Tensor other = value.clone();
+  other.select(1, 3).add_(1.0);
+
+  const at::Tensor first = attend(query, key, value, 2, Mask::Causal);
+  const at::Tensor second = attend(query, key, other, 2, Mask::Causal);
+
+  EXPECT_EQ(difference(first.narrow(1, 0, 3), second.narrow(1, 0, 3)), 0.0);
+  EXPECT_GT(difference(first, second), 0.01);
+}
+
+TEST(Attention, PreparedPromptsGiveWhatTheEmbeddingsGive) {
+  CrossAttention attention(attention_config());
+  fill(attention);
+  const at::Tensor hidden = at::randn({2, 5, 12}), embeddings = at::randn({2, 7, 20});
+  const at::Tensor wanted = attention.to_out(
+      attend(attention.to_q(hidden), attention.to_k(embeddings), attention.to_v(embeddings), 3));
+
+  EXPECT_LT(difference(attention(hidden, attention.prepare(embeddings)), wanted), 1e-6);
+}
+
+TEST(Upsample, TakesTheSizeOfTheSkip) {
+  Upsample upsample(6);
+  fill(upsample);
+  const at::Tensor hidden = at::randn({2, 6, 5, 4});
+
+  for (const std::int64_t height : {9, 10}) {
+    for (const std::int64_t width : {7, 8}) {
+      const at::Tensor doubled = hidden.repeat_interleave(2, 2)
+                                     .repeat_interleave(2, 3)
+                                     .narrow(2, 0, height)
+                                     .narrow(3, 0, width);
+      EXPECT_LT(difference(upsample(hidden, height, width), upsample.conv(doubled)), 1e-5)
+          << height << " x " << width;
+    }
+  }
+}
+
+TEST(Downsample, PadsBelowAndRightWherePaddingIsZero) {
+  Downsample downsample(4, /*padding=*/0);
+  fill(downsample);
+  const at::Tensor hidden = at::randn({1, 4, 6, 8});
+  const at::Tensor padded = at::constant_pad_nd(hidden, {0, 1, 0, 1});
+
+  const at::Tensor got = downsample(hidden);
+
+  EXPECT_EQ(got.sizes(), (std::vector<std::int64_t>{1, 4, 3, 4}));
+  EXPECT_LT(difference(got, at::conv2d(padded, downsample.conv.weight.value,
+                                       downsample.conv.bias.value, 2)),
+            1e-5);
+}
+
+TEST(ResnetBlock, HasAShortcutOnlyWhereTheChannelsDiffer) {
+  ResnetBlockConfig config;
+  config.in_channels = 8;
+  config.out_channels = 8;
+  config.norm_groups = 4;
+  EXPECT_FALSE(ResnetBlock(config).conv_shortcut);
+
+  config.out_channels = 12;
+  EXPECT_TRUE(ResnetBlock(config).conv_shortcut);
+}
+
+TEST(ResnetBlock, DoesNotChangeItsInput) {
+  ResnetBlockConfig config;
+  config.in_channels = 8;
+  config.out_channels = 8;
+  config.norm_groups = 4;
+  config.time_width = 16;
+  config.output_scale = 2.0;
+  ResnetBlock block(config);
+  fill(block);
+  const at::Tensor hidden = at::randn({2, 8, 5, 5}), time = at::randn({2, 16});
+  const at::Tensor hidden_before = hidden.clone(), time_before = time.clone();
+
+  const at::Tensor out = block(hidden, time);
+
+  EXPECT_EQ(difference(hidden, hidden_before), 0.0);
+  EXPECT_EQ(difference(time, time_before), 0.0);
+  EXPECT_EQ(out.sizes(), hidden.sizes());
+}
+
+}  // namespace
+}  // namespace ssd1b
