@@ -3,7 +3,7 @@
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 script=scripts/$(basename "$0")
 cache=${SSD1B_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ssd1b-server}
-logs=$cache/logs
+logs=$top/build/logs
 
 say() { printf '== %s\n' "$*"; }
 
