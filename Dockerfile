@@ -20,7 +20,7 @@ RUN cmake -S . -B build -G Ninja -DSSD1B_TESTS=OFF -DSSD1B_COMMIT=${COMMIT} && \
 FROM debian:bookworm-slim AS base
 RUN apt-get update && \
     apt-get install -y --no-install-recommends libfmt9 libprometheus-cpp-core1.0 libutf8proc2 libdeflate0 \
-      libwebp7 libturbojpeg0 libssl3 zlib1g && \
+      libwebp7 libwebpmux3 libturbojpeg0 libssl3 zlib1g && \
     rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*
 COPY --from=build /image /
 ENV SSD1B_HOST=0.0.0.0 SSD1B_PORT=5000

@@ -15,6 +15,10 @@ if ! buildah inspect debian:bookworm-slim >/dev/null 2>&1; then
   echo "== base: debootstrap bookworm"
   debootstrap --variant=minbase bookworm "$work/root" "$mirror" >"$work/debootstrap.log" 2>&1 ||
     { tail "$work/debootstrap.log" && exit 1; }
+  # What bookworm-slim leaves out.
+  rm -rf "$work"/root/var/cache/apt/archives/*.deb "$work"/root/var/lib/apt/lists/* \
+    "$work"/root/usr/share/{man,locale,info}
+  find "$work/root/usr/share/doc" ! -name copyright ! -type d -delete
   base=$(buildah from scratch)
   buildah copy --quiet "$base" "$work/root" / >/dev/null
   buildah commit --quiet "$base" docker.io/library/debian:bookworm-slim >/dev/null
