@@ -14,7 +14,7 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("SSD1B_BIN", ROOT / "build" / "bin"))
+BIN = pathlib.Path(os.environ.get("SSD1B_BIN_DIR", ROOT / "build" / "bin"))
 HELLO = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
@@ -177,7 +177,7 @@ def test_256_slow_senders_delay_nobody_else_and_are_cut_off(start, opening):
 
 
 def test_64_slow_readers_delay_nobody_else_and_are_cut_off(start):
-    server, calm = start("reply_ms=1500"), start()
+    server, calm = start("reply_ms=3000"), start()
 
     readers = []
     for _ in range(64):
@@ -186,7 +186,8 @@ def test_64_slow_readers_delay_nobody_else_and_are_cut_off(start):
         connection.connect(("127.0.0.1", server.port))
         connection.sendall(b"GET /big?8000000 HTTP/1.1\r\nHost: a\r\n\r\n")
         readers.append(connection)
-    attacked, at_rest = p99_ms(server, calm, count=100)
+    time.sleep(0.7)  # until the replies are made and stuck
+    attacked, at_rest = p99_ms(server, calm, count=50)
     until = time.monotonic() + 15
     while server.counters()["open"] > 1 and time.monotonic() < until:
         time.sleep(0.1)
@@ -307,12 +308,12 @@ def test_a_head_without_end_is_cut_off(start):
     assert server.resident_kib() - before_kib <= 1024
 
 
-def test_2000_short_connections_leave_nothing_behind(start):
+def test_1000_short_connections_leave_nothing_behind(start):
     server = start()
     server.ask()
     files = server.open_files()
 
-    for _ in range(2000):
+    for _ in range(1000):
         assert status_of(server.ask()) == 200
 
     time.sleep(0.2)

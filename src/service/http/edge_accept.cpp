@@ -1,5 +1,6 @@
 // How connections come in: the part of EdgeLoop that accepts, refuses and makes room.
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -16,8 +17,22 @@ constexpr int kAcceptsAtOnce = 64;  // then the connections that are there have 
 constexpr std::chrono::milliseconds kShortestPause{10};
 constexpr std::chrono::milliseconds kLongestPause{100};
 constexpr std::chrono::milliseconds kRefusedLinger{100};
+constexpr int kOtherDescriptors = 48;  // logs, pipes, workers
 
 }  // namespace
+
+/// The system may allow fewer descriptors than there may be connections.
+int EdgeLoop::connections_that_fit(int wanted) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return wanted;
+  const auto descriptors = static_cast<long>(std::min<rlim_t>(limit.rlim_cur, 1 << 30));
+  const int fit = static_cast<int>(std::max(8L, descriptors - kOtherDescriptors));
+  if (fit < wanted) {
+    log_warn("the limit of open files allows fewer connections than configured",
+             {{"configured", wanted}, {"allowed", fit}, {"open_files", descriptors}});
+  }
+  return std::min(fit, wanted);
+}
 
 void EdgeLoop::accept_all() {
   bool has_progress = false;
@@ -90,7 +105,8 @@ void EdgeLoop::admit(Accepted accepted) {
   Connection& connection = *owned;
   connections_[connection.fd()] = std::move(owned);
   set_deadline(connection, now_ + settings_.deadlines.head);
-  watch(connection, EPOLL_CTL_ADD);
+  if (!watch(connection, EPOLL_CTL_ADD)) return;
+  receive(connection);  // mostly the request has come with the connection
 }
 
 void EdgeLoop::refuse_connection(Accepted accepted) {

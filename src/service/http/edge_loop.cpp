@@ -2,7 +2,6 @@
 
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -18,21 +17,8 @@
 namespace ssd1b {
 namespace {
 
-constexpr std::size_t kReadBytes = 64 * 1024;
+constexpr std::size_t kReadBytes = 128 * 1024;
 constexpr std::size_t kDiscardBytes = 1024 * 1024;  // of one connection, before others have a turn
-constexpr int kOtherDescriptors = 48;               // logs, models' pipes, workers
-
-int connections_that_fit(int wanted) {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return wanted;
-  const auto descriptors = static_cast<long>(std::min<rlim_t>(limit.rlim_cur, 1 << 30));
-  const int fit = static_cast<int>(std::max(8L, descriptors - kOtherDescriptors));
-  if (fit < wanted) {
-    log_warn("the limit of open files allows fewer connections than configured",
-             {{"configured", wanted}, {"allowed", fit}, {"open_files", descriptors}});
-  }
-  return std::min(fit, wanted);
-}
 
 Descriptor created(int fd, const char* what) {
   if (fd < 0) throw Error(ErrorCode::SystemRefused, std::string("the system gave no ") + what);
@@ -141,12 +127,15 @@ void EdgeLoop::handle_event(int fd) {
   watch(connection, EPOLL_CTL_MOD);
 }
 
-/// Every event is asked for again: a connection that is handled must not wake the loop.
-void EdgeLoop::watch(Connection& connection, int operation) {
+/// Every event is asked for again: a connection that is handled must not wake the loop. False where
+/// the connection had to be dropped.
+bool EdgeLoop::watch(Connection& connection, int operation) {
   epoll_event event{};
   event.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT;
   event.data.fd = connection.fd();
-  if (epoll_ctl(epoll_.get(), operation, connection.fd(), &event) != 0) drop(connection);
+  if (epoll_ctl(epoll_.get(), operation, connection.fd(), &event) == 0) return true;
+  drop(connection);
+  return false;
 }
 
 void EdgeLoop::receive(Connection& connection) {
@@ -158,7 +147,9 @@ void EdgeLoop::receive(Connection& connection) {
   }
   if (size < 0) {
     const bool is_early = errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-    return is_early ? watch(connection, EPOLL_CTL_MOD) : drop(connection);
+    if (!is_early) return drop(connection);
+    watch(connection, EPOLL_CTL_MOD);
+    return;
   }
   if (connection.reader.is_untouched()) return drop(connection);
   refuse(connection, 400,

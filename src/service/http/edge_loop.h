@@ -56,6 +56,7 @@ class EdgeLoop {
   void wake();
 
   // New connections (edge_accept.cpp).
+  static int connections_that_fit(int wanted);
   void accept_all();
   void admit(Accepted accepted);
   void refuse_connection(Accepted accepted);
@@ -84,7 +85,7 @@ class EdgeLoop {
   void begin_draining();
   void begin_stopping();
 
-  void watch(Connection& connection, int operation);
+  bool watch(Connection& connection, int operation);
 
   const EdgeSettings settings_;
   const RequestAnswerer& answerer_;

@@ -66,6 +66,8 @@ RequestReader::Progress RequestReader::read_head() {
 void RequestReader::take_body(std::string_view& bytes) {
   if (head_.is_chunked) return chunks_.feed(bytes);
   const std::size_t taken = std::min(bytes.size(), head_.content_length - body_.size());
+  // Memory that no byte has come for costs nothing yet; growing would copy what has come.
+  if (body_.empty() && taken > 0) body_.reserve(head_.content_length);
   body_.append(bytes.substr(0, taken));
   bytes.remove_prefix(taken);
 }
