@@ -13,7 +13,7 @@ import requests
 from PIL import Image
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("SSD1B_BIN", ROOT / "build" / "bin"))
+BIN = pathlib.Path(os.environ.get("SSD1B_BIN_DIR", ROOT / "build" / "bin"))
 SERVER = BIN / "ssd1b-server"
 FAKE_WORKER = BIN / "ssd1b-fake-worker"
 ICONS = ROOT / "models" / "icons"

@@ -1,20 +1,14 @@
-"""What the parity tests share: models with random weights, diffusers as the oracle, ssd1b-probe.
+"""What the parity tests share: models with random weights, diffusers as the oracle, ssd1b-probe."""
 
-Programs are looked for in $SSD1B_BIN_DIR, else in build/bin.
-"""
-
-import os
 import subprocess
-from pathlib import Path
 
 import diffusers
 import models
 import pytest
 import safetensors.torch
 import torch
+from programs import BIN_DIR, REPO
 
-REPO = Path(__file__).resolve().parents[2]
-BIN_DIR = Path(os.environ.get("SSD1B_BIN_DIR", REPO / "build" / "bin"))
 ICONS = REPO / "models" / "icons"
 
 diffusers.utils.logging.set_verbosity_error()

@@ -4,7 +4,6 @@
 """
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,11 +13,11 @@ import pytest
 import safetensors.torch
 import torch
 from diffusers import AutoencoderKL, StableDiffusionXLPipeline, UNet2DConditionModel
+from programs import BIN_DIR, REPO
 from single_files import write_single_file
 from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-REPO = Path(__file__).resolve().parents[2]
-LOAD = Path(os.environ.get("SSD1B_BIN_DIR", REPO / "build" / "bin")) / "ssd1b-load-weights"
+LOAD = BIN_DIR / "ssd1b-load-weights"
 CLASSES = {
     "text_encoder": CLIPTextModel,
     "text_encoder_2": CLIPTextModelWithProjection,

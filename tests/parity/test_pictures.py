@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from conftest import BIN_DIR
 from criterion import compare
 from diffusers import (
     DDIMScheduler,
@@ -18,6 +17,7 @@ from diffusers import (
     UniPCMultistepScheduler,
 )
 from PIL import Image
+from programs import BIN_DIR
 
 PROMPT = "a red apple on a wooden table, 4k!"
 

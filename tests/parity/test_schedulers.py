@@ -7,20 +7,18 @@ looked for in $SSD1B_BIN_DIR, else in build/bin. Noise comes from CPU generators
 import importlib
 import itertools
 import json
-import os
 import random
 import subprocess
 import sys
 import types
-from pathlib import Path
 
 import diffusers
 import numpy as np
 import pytest
 import torch
+from programs import BIN_DIR
 
-REPO = Path(__file__).resolve().parents[2]
-PROBE = Path(os.environ.get("SSD1B_BIN_DIR", REPO / "build" / "bin")) / "ssd1b-scheduler-probe"
+PROBE = BIN_DIR / "ssd1b-scheduler-probe"
 SHAPE = [1, 4, 4, 4]
 COUNTS = [1, 2, 3, 4, 7, 20, 25, 30, 50]
 # Of the standard deviation of diffusers' latents, at every step. Most are equal bit by bit. What

@@ -5,18 +5,16 @@
 
 import gzip
 import json
-import os
 import random
 import shutil
 import subprocess
 import unicodedata
-from pathlib import Path
 
 import pytest
+from programs import BIN_DIR, REPO
 from transformers import CLIPTokenizer
 
-REPO = Path(__file__).resolve().parents[2]
-TOKENIZE = Path(os.environ.get("SSD1B_BIN_DIR", REPO / "build" / "bin")) / "ssd1b-tokenize"
+TOKENIZE = BIN_DIR / "ssd1b-tokenize"
 MERGES_GZ = REPO / "models" / "clip-tokenizer" / "bpe_simple_vocab_16e6.txt.gz"
 ICONS = REPO / "models" / "icons"
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
