@@ -156,6 +156,18 @@ TEST(HttpServer, GivesBackTheClientsRequestId) {
   EXPECT_EQ(id_of(std::string(65, 'a')).size(), 32u);
 }
 
+TEST(HttpServer, GivesNoRequestTheIdOfTheOneBefore) {
+  const EdgeServer server;
+
+  const std::string replies =
+      talk(server, "GET /hello HTTP/1.1\r\nHost: a\r\nX-Request-Id: mine\r\n\r\nnonsense\r\n\r\n");
+  const std::string second = replies.substr(replies.rfind("HTTP/1.1 "));
+
+  EXPECT_EQ(header_of(replies, "X-Request-Id"), "mine");
+  EXPECT_EQ(first_status(second), 400);
+  EXPECT_EQ(header_of(second, "X-Request-Id").size(), 32u);
+}
+
 TEST(HttpServer, SendsNoContentWithoutALength) {
   const EdgeServer server;
 

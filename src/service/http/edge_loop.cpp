@@ -246,6 +246,7 @@ void EdgeLoop::begin_next(Connection& connection) {
   connection.reader.begin_next();
   connection.phase = Phase::Idle;
   connection.idle_since = now_;
+  connection.request_id.clear();
   connection.arrived_at = now_;  // where bytes of the next request are here already
   set_deadline(connection, now_ + (has_begun_draining_ ? kDrainingIdle : settings_.deadlines.idle));
   advance(connection);
