@@ -257,7 +257,7 @@ TEST_P(AcceptErrors, AreSurvivedOnceAndAThousandTimes) {
       Router({{"GET", "/hello", [](const HttpRequest&) { return HttpReply(); }}}), nullptr,
       Cors({}));
   const RequestAnswerer answerer(doorkeeper, EdgeDeadlines(), nullptr);
-  RequestThreads threads;
+  RequestThreads threads(16);
   EdgeLoop loop(Listener("127.0.0.1", 0, failing_accept), EdgeSettings(), answerer, threads,
                 threads);
   g_failure = GetParam();

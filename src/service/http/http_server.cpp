@@ -47,7 +47,10 @@ struct Door {
 
 class HttpServer::Impl {
  public:
-  Impl(const HttpServerOptions& options, std::vector<Route> routes) {
+  Impl(const HttpServerOptions& options, std::vector<Route> routes)
+      : threads_(static_cast<std::size_t>(options.max_connections)),
+        management_threads_(
+            static_cast<std::size_t>(options.max_connections + kMaxManagementConnections)) {
     if (options.management_port) {
       EdgeSettings settings{kMaxManagementConnections, std::nullopt, options.deadlines};
       management_ =

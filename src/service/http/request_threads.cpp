@@ -22,7 +22,7 @@ RequestThreads::~RequestThreads() {
 bool RequestThreads::run(Task task) {
   const std::lock_guard lock(mutex_);
   tasks_.push_back(std::move(task));
-  if (tasks_.size() <= idle_threads_) {
+  if (tasks_.size() <= idle_threads_ || threads_ >= max_threads_) {
     has_task_.notify_one();
     return true;
   }

@@ -14,17 +14,20 @@ class RequestThreads {
  public:
   using Task = std::function<void()>;
 
-  RequestThreads() = default;
+  /// `max_threads`: as many as there can be requests at a time; more would only be on their way
+  /// from one request to the next.
+  explicit RequestThreads(std::size_t max_threads) : max_threads_(max_threads) {}
   /// Blocks until every task has returned.
   ~RequestThreads();
 
-  /// Has a thread of its own run the task, which must not throw; never makes it wait for another
-  /// task. False where the system gives no thread.
+  /// Has a thread of its own run the task, which must not throw. False where the system gives no
+  /// thread.
   bool run(Task task);
 
  private:
   void work();
 
+  const std::size_t max_threads_;
   std::mutex mutex_;
   std::condition_variable has_task_;
   std::condition_variable has_ended_;
