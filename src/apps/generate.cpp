@@ -11,6 +11,7 @@ int run(int argc, const char* const* argv) {
   if (options.text_to_print) return print_and_end(*options.text_to_print);
   set_up_logging(options.log.level, options.log.format);
   const std::string device = one_device(options.pipeline.device, list_devices());
+  log_info("device chosen", {{"device", device}});
   ModelOptions model = model_options(options.pipeline, device);
   model.keep_latents = options.latents.has_value();
   const std::unique_ptr<Engine> engine = open_model(model);

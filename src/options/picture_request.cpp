@@ -79,16 +79,11 @@ ModelOptions model_options(const PipelineOptions& pipeline, const std::string& d
 }
 
 std::string one_device(const std::string& wanted, const std::vector<DeviceInfo>& devices) {
-  if (wanted == "cpu") return wanted;
-  std::string why_not = "no NVIDIA GPU was found";
+  if (wanted != "auto" && wanted != "cuda") return wanted;
   for (const DeviceInfo& device : devices) {
-    if (device.name == "cpu") continue;
-    const bool is_meant = wanted == "auto" || wanted == "cuda" || wanted == device.name;
-    if (is_meant && device.usable) return device.name;
-    if (!device.why_not.empty()) why_not = device.why_not;
+    if (device.name != "cpu" && device.usable) return device.name;
   }
-  if (wanted == "auto") return "cpu";
-  throw Error(ErrorCode::NoDevice, "--device " + wanted + " is not usable: " + why_not);
+  return wanted == "auto" ? "cpu" : "cuda:0";
 }
 
 }  // namespace ssd1b

@@ -14,7 +14,8 @@ GenerationRequest picture_request(const PictureOptions& picture, const ModelInfo
 ModelOptions model_options(const PipelineOptions& pipeline, const std::string& device);
 
 /// The one device that `--device auto`, `cpu`, `cuda` or `cuda:N` means among `devices`: auto is
-/// the first usable GPU, else the CPU. Throws Error(NoDevice) with the reason.
+/// the first usable GPU, else the CPU; cuda the first usable GPU, else the first, which open_model
+/// refuses with the reason.
 std::string one_device(const std::string& wanted, const std::vector<DeviceInfo>& devices);
 
 }  // namespace ssd1b
