@@ -5,6 +5,7 @@
 #include <torch/headeronly/version.h>
 
 #include <algorithm>
+#include <array>
 
 #include "inference/unet/family.h"
 #include "inference/weights/bind.h"
@@ -21,8 +22,8 @@ constexpr int kFewSteps = 4;
 constexpr double kEmbeddedGuidanceScale = 8.0;
 
 template <class Module>
-void load_module(Module& module, const ComponentWeights& weights, LoadOptions options) {
-  load_parameters(
+BindingPlan plan(Module& module, const ComponentWeights& weights, const LoadOptions& options) {
+  return plan_parameters(
       weights, [&](ParameterVisitor& visitor) { visit_parameters(module, Scope(visitor, "")); },
       options);
 }
@@ -65,6 +66,13 @@ void check_parts(const ModelFolder& folder, const TextEncoderConfig& first,
                    "latent_channels of the VAE, " + std::to_string(vae.latent_channels));
   document.require(unet.out_channels == vae.latent_channels, "out_channels",
                    "latent_channels of the VAE, " + std::to_string(vae.latent_channels));
+}
+
+/// diffusers loads the class of model_index.json, we the one that the settings were saved by.
+void check_scheduler(const ModelFolder& folder) {
+  const ConfigDocument& document = folder.config("scheduler");
+  document.require(document.optional_text("_class_name") == folder.class_of("scheduler"),
+                   "_class_name", folder.class_of("scheduler") + ", as model_index.json has it");
 }
 
 void set_defaults(ModelInfo& info, const ModelFolder& folder, const UNetConfig& unet,
@@ -115,12 +123,13 @@ Model::Model(const ModelOptions& options, const c10::Device& device_of)
       text_encoder(text_encoder_config(folder_, "text_encoder")),
       text_encoder_2(text_encoder_config(folder_, "text_encoder_2")),
       unet(unet_config),
-      vae(vae_config) {
+      vae(vae_config, VaeParts::Both) {
   const TextEncoderConfig& first = text_encoder.config;
   const TextEncoderConfig& second = text_encoder_2.config;
   check_tokenizer(tokenizer, first, folder_.config("text_encoder"));
   check_tokenizer(tokenizer_2, second, folder_.config("text_encoder_2"));
   check_parts(folder_, first, second, unet_config, vae_config);
+  check_scheduler(folder_);
 
   info.type = family_of(unet_config);
   info.device = device.str();
@@ -138,16 +147,24 @@ Model::Model(const ModelOptions& options, const c10::Device& device_of)
   info.cuda_version = cuda_version(device);
   set_defaults(info, folder_, unet_config, vae_config, schedulers);
 
+  load_networks();
+}
+
+void Model::load_networks() {
   LoadOptions load;
   load.dtype = precision.networks;
   load.device = device;
   load.tick = tick;
-  load_module(text_encoder, folder_.weights("text_encoder"), load);
-  load_module(text_encoder_2, folder_.weights("text_encoder_2"), load);
-  load_module(unet, folder_.weights("unet"), load);
-  load.dtype = precision.vae;
-  load.skipped_prefixes = {"encoder.", "quant_conv."};
-  load_module(vae, folder_.weights("vae"), load);
+  LoadOptions load_vae = load;
+  load_vae.dtype = precision.vae;
+  // All headers are checked before the first large allocation.
+  const std::array<BindingPlan, 3> plans = {
+      plan(text_encoder, folder_.weights("text_encoder"), load),
+      plan(text_encoder_2, folder_.weights("text_encoder_2"), load),
+      plan(unet, folder_.weights("unet"), load)};
+  const BindingPlan vae_plan = plan(vae, folder_.weights("vae"), load_vae);
+  for (const BindingPlan& each : plans) fill_parameters(each, load);
+  fill_parameters(vae_plan, load_vae);
 }
 
 const Vae& Model::full_precision_vae() {
@@ -158,7 +175,7 @@ const Vae& Model::full_precision_vae() {
     load.device = device;
     load.tick = tick;
     load.skipped_prefixes = {"encoder.", "quant_conv."};
-    load_module(*copy, folder_.weights("vae"), load);
+    fill_parameters(plan(*copy, folder_.weights("vae"), load), load);
     full_precision_vae_ = std::move(copy);
   }
   return *full_precision_vae_;

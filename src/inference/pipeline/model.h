@@ -25,10 +25,12 @@ class Model {
   /// Loads everything; the device has been opened. Throws Error(BadModel).
   Model(const ModelOptions& options, const c10::Device& device);
 
-  /// The VAE in float32, loaded at first use: what decodes where `vae` overflows.
+  /// The VAE in float32, its decoder only, loaded at first use: what decodes where `vae` overflows.
   const Vae& full_precision_vae();
 
  private:
+  void load_networks();
+
   // The order of the members is the order of loading: cheap checks first.
   ModelFolder folder_;
 

@@ -16,6 +16,11 @@
 namespace ssd1b {
 namespace {
 
+/// As the option --dtype has it.
+const char* name_of(at::ScalarType dtype) {
+  return dtype == at::kHalf ? "float16" : dtype == at::kBFloat16 ? "bfloat16" : "float32";
+}
+
 constexpr std::uint64_t kPieceBytes = std::uint64_t{4} << 20;
 constexpr int kMaxThreads = 8;
 // Blocks that are read before they are handed over: bounds what is held twice where values are
@@ -116,9 +121,9 @@ class PieceReader {
     const TensorSource& source = *piece.source;
     throw Error(ErrorCode::BadModel,
                 source.file.path().string() + ": tensor " + shown(source.file_name) +
-                    " must hold numbers that are finite in " + at::toString(options_.dtype) +
-                    ", got " + std::to_string(element_value(source.dtype, elements, index)) +
-                    " at index " + std::to_string(piece.first + index));
+                    " must hold numbers that are finite in " + name_of(options_.dtype) + ", got " +
+                    std::to_string(element_value(source.dtype, elements, index)) + " at index " +
+                    std::to_string(piece.first + index));
   }
 
   const std::vector<Piece>& pieces_;
