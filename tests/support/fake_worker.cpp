@@ -24,6 +24,7 @@ using namespace ssd1b;
 struct CommandLine {
   int descriptor = -1;
   std::string device = "cpu";
+  std::string max_batch = "4";
   bool lists_devices = false;
 };
 
@@ -39,6 +40,7 @@ CommandLine command_line_of(const std::vector<std::string>& arguments) {
     if (flag == "--list-devices") line.lists_devices = true;
     if (flag == "--fd") line.descriptor = std::stoi(value);
     if (flag == "--device") line.device = value;
+    if (flag == "--max-batch") line.max_batch = value;
   }
   return line;
 }
@@ -91,7 +93,7 @@ std::unique_ptr<Engine> open_fake(const CommandLine& line, const std::function<v
   load(line.device, tick);
   FakeEngineOptions options;
   options.device = line.device;
-  options.max_pictures = std::stoi(variable("SSD1B_FAKE_MAX_PICTURES", "4"));
+  options.max_pictures = std::stoi(variable("SSD1B_FAKE_MAX_PICTURES", line.max_batch));
   options.step_time = duration_of(variable("SSD1B_FAKE_STEP_TIME", "0ms"));
   if (names(variable("SSD1B_FAKE_SLOW_DEVICES"), line.device)) {
     options.step_time = std::chrono::milliseconds(40);

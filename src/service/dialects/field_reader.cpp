@@ -9,16 +9,25 @@ namespace {
 constexpr std::size_t kMaxPromptBytes = 4096;
 constexpr std::size_t kMaxShownBytes = 64;
 
-/// A text of the client's as a message shows it: cut before it gets long, never inside a character.
-std::string shown(const std::string& text) {
-  if (text.size() <= kMaxShownBytes) return text;
-  std::size_t end = kMaxShownBytes;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-  return text.substr(0, end) + "...";
+/// A text of the client's as a message shows it: cut before it gets long, never inside a character;
+/// control characters as `?`, for a message ends at a NUL and must not steer a terminal.
+std::string shown(std::string text) {
+  std::string end_mark;
+  if (text.size() > kMaxShownBytes) {
+    std::size_t end = kMaxShownBytes;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+    text.resize(end);
+    end_mark = "...";
+  }
+  for (char& each : text) {
+    const auto byte = static_cast<unsigned char>(each);
+    if (byte < 0x20 || byte == 0x7F) each = '?';
+  }
+  return text + end_mark;
 }
 
 std::string shown(const Json& value) {
-  if (value.is_string()) return '"' + shown(value.get_ref<const std::string&>()) + '"';
+  if (value.is_string()) return '"' + shown(value.get<std::string>()) + '"';
   if (value.is_array()) return "a list";
   if (value.is_object()) return "an object";
   return value.dump();  // null, a boolean or a number
