@@ -23,7 +23,7 @@ RUN apt-get update && \
       libwebp7 libwebpmux3 libturbojpeg0 libssl3 zlib1g && \
     rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/*
 COPY --from=build /image /
-ENV SSD1B_HOST=0.0.0.0 SSD1B_PORT=5000
+ENV SSD1B_HOST=0.0.0.0
 USER 10001:10001
 WORKDIR /
 EXPOSE 5000
