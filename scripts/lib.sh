@@ -40,11 +40,11 @@ jobs() {
   echo $((result > 0 ? result : 1))
 }
 
-# configure FOLDER OPTION...: only where it has not been configured.
+# configure FOLDER OPTION...: only where it has not been configured to the end.
 configure() {
   local folder=$1
   shift
-  if [ ! -f "$folder/CMakeCache.txt" ]; then
+  if [ ! -f "$folder/build.ninja" ] && [ ! -f "$folder/Makefile" ]; then
     local generator=()
     if command -v ninja >/dev/null; then generator=(-G Ninja); fi
     run "configure ${folder#"$top"/}" cmake -S "$top" -B "$folder" "${generator[@]}" "$@"
