@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 
@@ -222,6 +224,37 @@ TEST(OpenModel, SaysWhatIsWrongWithTheModel) {
     EXPECT_EQ(error.code(), ErrorCode::BadModel);
     EXPECT_THAT(error.what(), testing::HasSubstr("/nonexistent/model"));
   }
+}
+
+TEST(OpenModel, RefusesOptionsThatDoNotActYet) {
+  ModelOptions with_lora = icons();
+  with_lora.loras = {{"any.safetensors", 1.0}};
+  ModelOptions with_limit = icons();
+  with_limit.device_memory_limit_bytes = 1 << 30;
+
+  EXPECT_THROW(open_model(with_lora), Error);
+  EXPECT_THROW(open_model(with_limit), Error);
+}
+
+TEST(OpenModel, RefusesASchedulerOfAnotherClassThanTheIndexNames) {
+  const std::filesystem::path folder =
+      std::filesystem::path(testing::TempDir()) / "another_scheduler";
+  std::filesystem::remove_all(folder);
+  std::filesystem::copy(icons().model, folder, std::filesystem::copy_options::recursive);
+  std::filesystem::remove(folder / "scheduler" / "scheduler_config.json");
+  std::ofstream(folder / "scheduler" / "scheduler_config.json")
+      << R"({"_class_name": "LCMScheduler"})";
+  ModelOptions options = icons();
+  options.model = folder;
+
+  try {
+    open_model(options);
+    FAIL() << "two classes of scheduler were accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::BadModel);
+    EXPECT_THAT(error.what(), testing::HasSubstr("_class_name must be EulerDiscreteScheduler"));
+  }
+  std::filesystem::remove_all(folder);
 }
 
 TEST(OpenModel, RefusesCudaWithoutAUsableGpu) {
