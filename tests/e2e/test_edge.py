@@ -394,7 +394,7 @@ def test_a_client_that_goes_away_is_noticed_while_200_wait(start):
         connection.close()
     began = time.monotonic()
     while abandoned(server) < 200:
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 5
         time.sleep(0.01)
 
 

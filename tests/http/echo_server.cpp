@@ -75,7 +75,7 @@ HttpReply counters_of(const ssd1b::HttpServer* server) {
   return text(body);
 }
 
-std::vector<ssd1b::Route> routes(const ssd1b::HttpServer* const& server) {
+std::vector<ssd1b::Route> routes(const std::atomic<const ssd1b::HttpServer*>& server) {
   const auto health = [](const HttpRequest&) { return text("well\n"); };
   const auto echo = [](const HttpRequest& request) { return text(request.body); };
   const auto big = [](const HttpRequest& request) {
@@ -147,7 +147,7 @@ int main(int argc, char** argv) {
     const std::string word = argv[i];
     apply(word.substr(0, word.find('=')), word.substr(word.find('=') + 1), options);
   }
-  const ssd1b::HttpServer* seen = nullptr;
+  std::atomic<const ssd1b::HttpServer*> seen{nullptr};
   ssd1b::HttpServer server(options, routes(seen));
   seen = &server;
   std::cout << server.port() << " " << server.management_port().value_or(0) << std::endl;
