@@ -99,6 +99,9 @@ set(_limits CPPHTTPLIB_HEADER_MAX_LENGTH=16384 CPPHTTPLIB_HEADER_MAX_COUNT=100
 if(_httplib_SOURCE)
   add_library(ssd1b_httplib STATIC "${_httplib_SOURCE}")
   target_compile_options(ssd1b_httplib PRIVATE -w)
+  if(SSD1B_SANITIZE)
+    target_compile_options(ssd1b_httplib PRIVATE -O0)  # else it takes minutes to compile
+  endif()
   set(_scope PUBLIC)
 else()
   add_library(ssd1b_httplib INTERFACE)
