@@ -35,7 +35,9 @@ void EdgeLoop::expire_all() {
   }
   if (now_ < cut_off_at_) next_expiry_ = std::min(next_expiry_, cut_off_at_);
   next_expiry_ = std::max(next_expiry_, now_ + kExpiryGrain);
-  for (Connection* connection : expired) expire(*connection);
+  for (Connection* connection : expired) {
+    protect(connection->fd(), [&] { expire(*connection); });
+  }
 }
 
 void EdgeLoop::expire(Connection& connection) {

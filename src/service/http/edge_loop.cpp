@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <utility>
 
 #include "logging/log.h"
@@ -45,6 +46,9 @@ EdgeLoop::EdgeLoop(Listener listener, const EdgeSettings& settings, const Reques
   event.data.fd = wake_.get();
   epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event);
   accept_again();
+  // Giving a connection back must not fail for want of memory.
+  handled_.reserve(static_cast<std::size_t>(max_connections_));
+  taken_back_.reserve(static_cast<std::size_t>(max_connections_));
   thread_ = std::thread([this] { run(); });
 }
 
@@ -96,14 +100,19 @@ void EdgeLoop::wait_for_events() {
   now_ = Clock::now();
   for (int i = 0; i < count; ++i) {
     const int fd = events[static_cast<std::size_t>(i)].data.fd;
-    try {
-      handle_event(fd);
-    } catch (const std::exception& error) {  // no memory: one connection pays, not all
-      log_error("a connection was dropped", {{"reason", error.what()}});
-      const auto found = connections_.find(fd);
-      if (found != connections_.end() && found->second->phase != Phase::Handling) {
-        drop(*found->second);
-      }
+    protect(fd, [&] { handle_event(fd); });
+  }
+}
+
+/// Where there is no memory one connection pays, not all.
+void EdgeLoop::protect(int fd, const std::function<void()>& act) {
+  try {
+    act();
+  } catch (const std::exception& error) {
+    log_error("a connection was dropped", {{"reason", error.what()}});
+    const auto found = connections_.find(fd);
+    if (found != connections_.end() && found->second->phase != Phase::Handling) {
+      drop(*found->second);
     }
   }
 }
@@ -210,7 +219,6 @@ bool EdgeLoop::judge_head(Connection& connection) {
 }
 
 void EdgeLoop::begin_handling(Connection& connection) {
-  connection.phase = Phase::Handling;
   const Route* route = connection.entry.route;
   RequestThreads& threads =
       route != nullptr && route->is_management ? management_threads_ : threads_;
@@ -221,30 +229,30 @@ void EdgeLoop::begin_handling(Connection& connection) {
     handled_.push_back({&connection, keeps});
     wake();  // under the lock: once the loop has this entry, nothing here is used any more
   });
-  if (!is_running) {
+  if (is_running) {
+    connection.phase = Phase::Handling;
+  } else {
     refuse(connection, 503,
            Error(ErrorCode::TooManyConnections, "the system gives no thread for this request"));
   }
 }
 
 void EdgeLoop::take_back_handled() {
-  std::vector<Handled> handled;
+  taken_back_.clear();
   {
     const std::lock_guard lock(handled_mutex_);
-    handled.swap(handled_);
+    taken_back_.swap(handled_);
   }
-  for (const Handled& each : handled) {
-    if (each.keeps_connection && !has_begun_stopping_) {
-      begin_next(*each.connection);
-    } else {
-      linger(*each.connection);
-    }
+  for (const auto& [connection, keeps_connection] : taken_back_) {
+    const bool keeps = keeps_connection && !has_begun_stopping_;
+    Connection& each = *connection;
+    each.phase = Phase::Idle;
+    protect(each.fd(), [&] { keeps ? begin_next(each) : linger(each); });
   }
 }
 
 void EdgeLoop::begin_next(Connection& connection) {
   connection.reader.begin_next();
-  connection.phase = Phase::Idle;
   connection.idle_since = now_;
   connection.request_id.clear();
   connection.arrived_at = now_;  // where bytes of the next request are here already

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -53,6 +54,7 @@ class EdgeLoop {
   void run();
   void wait_for_events();
   void handle_event(int fd);
+  void protect(int fd, const std::function<void()>& act);
   void wake();
 
   // New connections (edge_accept.cpp).
@@ -102,6 +104,11 @@ class EdgeLoop {
   int refused_lingering_ = 0;    // that do not
   const int max_connections_;    // within the system's limit of descriptors
   std::string buffer_;
+  struct Handled {
+    Connection* connection;
+    bool keeps_connection;
+  };
+  std::vector<Handled> taken_back_;
   Clock::time_point now_{};
   Clock::time_point next_expiry_ = Clock::time_point::max();
   Clock::time_point accept_again_at_ = Clock::time_point::max();  // not now
@@ -114,10 +121,6 @@ class EdgeLoop {
   const int port_;
   std::atomic<bool> is_draining_{false};
   std::atomic<bool> is_stopping_{false};
-  struct Handled {
-    Connection* connection;
-    bool keeps_connection;
-  };
   std::mutex handled_mutex_;
   std::vector<Handled> handled_;
   mutable std::mutex counters_mutex_;

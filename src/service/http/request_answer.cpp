@@ -119,11 +119,12 @@ bool RequestAnswerer::answer(Connection& connection, const std::function<bool()>
   try {
     sent = ssd1b::answer(
         head, [&] { return run_handler(connection); }, frame, send);
-  } catch (const std::exception& error) {
+    record(connection, sent.status, sent.bytes, sent.is_whole);
+  } catch (const std::exception& error) {  // no memory: this connection pays
     log_error("a reply could not be written",
               {{"request_id", connection.request_id}, {"reason", error.what()}});
+    return false;
   }
-  record(connection, sent.status, sent.bytes, sent.is_whole);
   return keeps_connection && sent.is_whole;
 }
 
