@@ -89,6 +89,7 @@ TEST(EveryScheduler, KeepsTheDtypeOfTheNoise) {
       while (scheduler->next()) {
         EXPECT_EQ(scheduler->model_input().scalar_type(), dtype) << info.name;
         scheduler->feed(scheduler->model_input());
+        EXPECT_EQ(scheduler->denoised().scalar_type(), dtype) << info.name;
       }
       EXPECT_EQ(scheduler->latents().scalar_type(), dtype) << info.name;
     }

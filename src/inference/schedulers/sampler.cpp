@@ -62,9 +62,9 @@ at::Tensor Sampler::draw(at::ScalarType dtype) const {
   return start_.noise_source(dtype);
 }
 
-const at::Tensor& Sampler::predicted(at::Tensor original) {
-  denoised_ = std::move(original);
-  return denoised_;
+at::Tensor Sampler::predicted(at::Tensor original) {
+  denoised_ = original.to(latents_.scalar_type());
+  return original;
 }
 
 at::Tensor Sampler::limited(const at::Tensor& original) const {

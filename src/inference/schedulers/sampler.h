@@ -42,8 +42,8 @@ class Sampler : public Scheduler {
   double timestep(std::size_t at) const { return timesteps_[at]; }
   bool is_last() const { return index_ + 1 == timesteps_.size(); }
   at::Tensor draw(at::ScalarType dtype) const;
-  /// Remembers the prediction of the clean latents and returns it.
-  const at::Tensor& predicted(at::Tensor original);
+  /// Remembers the prediction of the clean latents, in the latents' dtype, and returns it as it is.
+  at::Tensor predicted(at::Tensor original);
   /// The prediction limited as thresholding or clip_sample say.
   at::Tensor limited(const at::Tensor& original) const;
 
