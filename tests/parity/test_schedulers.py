@@ -26,10 +26,11 @@ SHAPE = [1, 4, 4, 4]
 COUNTS = [1, 2, 3, 4, 7, 20, 25, 30, 50]
 # Of the standard deviation of diffusers' latents, at every step. Most are equal bit by bit. What
 # differs is NumPy's own float32 logarithm, up to 4 units in the last place beside libm's: it moves
-# fractional timesteps by one unit (6e-5), and DEIS divides by differences of such logarithms. LMS
+# fractional timesteps by one unit (6e-5), and DEIS divides by differences of such logarithms (up to
+# 1.1e-4 seen with 50 beta sigmas, which lie closest). LMS
 # multiplies by up to 1000 what it has when its last step extrapolates to sigma 0 from steps close by.
 TOLERANCE = 2e-5
-TOLERANCES = {"DEISMultistep": 1e-4, "LMSDiscrete": 1e-4}
+TOLERANCES = {"DEISMultistep": 3e-4, "LMSDiscrete": 1e-4}
 HALF_TOLERANCE = {"float16": 4e-3, "bfloat16": 3e-2}  # a few units in the last place
 
 KARRAS = {"use_karras_sigmas": True}
