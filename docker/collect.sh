@@ -30,6 +30,6 @@ fi
 
 mkdir -p "$doc"
 cp "$top/LICENSE" "$top/THIRD_PARTY.md" "$doc"
-find . -path './*.dist-info/*' \( -iname 'LICENSE*' -o -iname 'NOTICE*' -o -iname 'EULA*' \) | while read -r file; do
+find . -type f -path './*.dist-info/*' \( -iname 'LICENSE*' -o -iname 'NOTICE*' -o -iname 'EULA*' \) | while read -r file; do
   cp "$file" "$doc/$(tr / - <<<"${file#./}")"
 done
