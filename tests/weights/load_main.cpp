@@ -7,6 +7,7 @@
 #include <map>
 
 #include "inference/weights/bind.h"
+#include "inference/weights/lora/lora.h"
 #include "inference/weights/model_folder.h"
 #include "inference/weights/safetensors_writer.h"
 #include "ssd1b/error.h"
@@ -18,6 +19,8 @@ struct Arguments {
   std::string model, component, output, variant, shipped;
   std::string dtype = "float32";
   bool config = false;
+  std::vector<std::string> loras;
+  double scale = 1.0;  // of each LoRA
 };
 
 const std::map<std::string, std::pair<at::ScalarType, Dtype>> kDtypes = {
@@ -34,12 +37,16 @@ TensorData data_of(const at::Tensor& tensor, Dtype dtype) {
 }
 
 void run(const Arguments& arguments) {
-  const ModelFolder model =
-      ModelFolder::open(arguments.model, arguments.variant, arguments.shipped);
+  ModelFolder model = ModelFolder::open(arguments.model, arguments.variant, arguments.shipped);
   if (arguments.config) {
     std::cout << model.config(arguments.component).to_json() << '\n';
     return;
   }
+  LoraTarget target{"this model", {}};
+  for (const char* component : {"unet", "text_encoder", "text_encoder_2"}) {
+    target.components[component] = &model.weights(component);
+  }
+  for (const std::string& lora : arguments.loras) add_lora(lora, arguments.scale, target);
   const ComponentWeights& weights = model.weights(arguments.component);
   const auto [torch_dtype, dtype] = kDtypes.at(arguments.dtype);
   std::map<std::string, Parameter> parameters;
@@ -69,6 +76,8 @@ int main(int argc, char** argv) {
   app.add_option("--variant", arguments.variant);
   app.add_option("--shipped", arguments.shipped);
   app.add_option("--dtype", arguments.dtype)->check(CLI::IsMember(ssd1b::kDtypes));
+  app.add_option("--lora", arguments.loras, "a LoRA file, merged; repeatable");
+  app.add_option("--scale", arguments.scale, "of the LoRA files");
   app.add_flag("--config", arguments.config, "print the component's config instead");
   CLI11_PARSE(app, argc, argv);
   try {

@@ -40,8 +40,10 @@ class Planner : public ParameterVisitor {
                          " must be there, got none");
       return;
     }
-    Binding binding{name, &parameter, found->second, nullptr, 0};
+    Binding binding{name, &parameter, found->second, nullptr, 0, {}};
     check(binding);
+    const auto updates = weights_.updates.find(name);
+    if (updates != weights_.updates.end()) binding.updates = updates->second;
     if (const auto part = parts_.find(&parameter); part != parts_.end()) {
       std::tie(binding.whole, binding.first_row) = part->second;
     }

@@ -32,6 +32,7 @@ struct Binding {
   TensorSource source;
   Parameter* whole = nullptr;  // the stack that it is a part of
   std::int64_t first_row = 0;  // in `whole`
+  std::vector<LowRankUpdate> updates;
 };
 
 /// What fills a module, checked against the files' headers; nothing is allocated yet. Points into

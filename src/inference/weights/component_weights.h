@@ -23,12 +23,20 @@ struct TensorSource {
       false;  // the file holds the matrix the other way round: shape [r, c], data [c, r]
 };
 
+/// A low-rank change of a matrix or a convolution, added when its value is filled: the weight [M,
+/// ...] becomes weight + factor * up down, where `down` is [R, ...] and `up` is [M, R].
+struct LowRankUpdate {
+  TensorSource down, up;
+  double factor = 1.0;
+};
+
 /// The tensors of one component (unet, vae, text_encoder, text_encoder_2) under diffusers' names,
 /// wherever they come from. Nothing has been read but headers.
 struct ComponentWeights {
   std::string component;
   std::filesystem::path path;  // the file, or the folder of its shards: for messages
-  std::map<std::string, TensorSource> tensors;  // by diffusers' name
+  std::map<std::string, TensorSource> tensors;                // by diffusers' name
+  std::map<std::string, std::vector<LowRankUpdate>> updates;  // of some tensors, by the same names
 
   /// Bytes in the files.
   std::uint64_t size_bytes() const;

@@ -11,15 +11,11 @@
 
 #include "inference/weights/bind.h"
 #include "inference/weights/convert.h"
+#include "inference/weights/lora/low_rank.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
 namespace {
-
-/// As the option --dtype has it.
-const char* name_of(at::ScalarType dtype) {
-  return dtype == at::kHalf ? "float16" : dtype == at::kBFloat16 ? "bfloat16" : "float32";
-}
 
 constexpr std::uint64_t kPieceBytes = std::uint64_t{4} << 20;
 constexpr int kMaxThreads = 8;
@@ -40,6 +36,13 @@ struct Piece {
   std::uint64_t first = 0;  // element of the source
   std::size_t count = 0;
   std::uint8_t* destination = nullptr;
+  at::ScalarType dtype = at::kFloat;  // there
+};
+
+/// What cannot be read straight to its place: first it is read, then turned or changed.
+struct Staged {
+  const Binding* binding = nullptr;
+  at::Tensor target, as_read;
 };
 
 std::vector<Block> blocks_of(const BindingPlan& plan) {
@@ -104,7 +107,7 @@ class PieceReader {
     const TensorSource& source = *piece.source;
     const std::size_t width = static_cast<std::size_t>(bits_of(source.dtype)) / 8;
     const std::uint64_t offset = source.offset + piece.first * width;
-    if (torch_type_of(source.dtype) == options_.dtype) {
+    if (torch_type_of(source.dtype) == piece.dtype) {
       source.file.read(offset, piece.destination, piece.count * width);
       const auto bad = find_non_finite(source.dtype, piece.destination, piece.count);
       if (bad) fail(piece, *bad, piece.destination);
@@ -112,8 +115,8 @@ class PieceReader {
     }
     buffer.resize(kPieceBytes / sizeof(std::uint64_t));
     source.file.read(offset, buffer.data(), piece.count * width);
-    const auto bad = convert_elements(source.dtype, buffer.data(), options_.dtype,
-                                      piece.destination, piece.count);
+    const auto bad =
+        convert_elements(source.dtype, buffer.data(), piece.dtype, piece.destination, piece.count);
     if (bad) fail(piece, *bad, buffer.data());
   }
 
@@ -121,7 +124,7 @@ class PieceReader {
     const TensorSource& source = *piece.source;
     throw Error(ErrorCode::BadModel,
                 source.file.path().string() + ": tensor " + shown(source.file_name) +
-                    " must hold numbers that are finite in " + name_of(options_.dtype) + ", got " +
+                    " must hold numbers that are finite in " + dtype_text(piece.dtype) + ", got " +
                     std::to_string(element_value(source.dtype, elements, index)) + " at index " +
                     std::to_string(piece.first + index));
   }
@@ -142,28 +145,46 @@ void add_pieces(const TensorSource& source, const at::Tensor& tensor, std::vecto
   auto* destination = static_cast<std::uint8_t*>(tensor.data_ptr());
   for (std::uint64_t first = 0; first < count; first += step) {
     pieces.push_back({&source, first, static_cast<std::size_t>(std::min(step, count - first)),
-                      destination + first * tensor.element_size()});
+                      destination + first * tensor.element_size(), tensor.scalar_type()});
   }
+}
+
+/// Memory to read a binding into that is turned or changed on its way to `target`.
+at::Tensor staging_for(const Binding& binding, const at::Tensor& target) {
+  const at::ScalarType dtype = binding.updates.empty() ? target.scalar_type() : at::kFloat;
+  const at::Tensor shaped = binding.source.transposed ? target.t() : target;
+  return at::empty(shaped.sizes(), at::TensorOptions().dtype(dtype));
+}
+
+/// Takes what was read to its place; changes are added in float32 and rounded once.
+void put_in_place(const Staged& staged) {
+  const Binding& binding = *staged.binding;
+  at::Tensor value = binding.source.transposed ? staged.as_read.t() : staged.as_read;
+  for (const LowRankUpdate& update : binding.updates) add_low_rank(update, value);
+  staged.target.copy_(value);
+  if (!binding.updates.empty()) check_merged(binding, staged.target);
 }
 
 /// Allocates the blocks, fills them and hands them to their parameters.
 void fill_group(std::vector<Block>& blocks, const LoadOptions& options) {
   std::vector<Piece> pieces;
-  std::vector<std::pair<at::Tensor, at::Tensor>> transposed;  // where it goes, what was read
+  std::vector<Staged> staged;
   for (Block& block : blocks) {
     block.host = at::empty(block.owner->shape, at::TensorOptions().dtype(options.dtype));
     for (const Binding* binding : block.parts) {
       at::Tensor target = rows_of(block.host, *binding);
-      if (binding->source.transposed) {
-        const at::Tensor as_read = at::empty({target.size(1), target.size(0)}, target.options());
-        transposed.emplace_back(target, as_read);
-        target = as_read;
+      if (binding->source.transposed || !binding->updates.empty()) {
+        staged.push_back({binding, target, staging_for(*binding, target)});
+        target = staged.back().as_read;
       }
       add_pieces(binding->source, target, pieces);
     }
   }
   if (!pieces.empty()) PieceReader(pieces, options).run();
-  for (const auto& [target, as_read] : transposed) target.copy_(as_read.t());
+  for (const Staged& each : staged) {
+    put_in_place(each);
+    if (options.tick) options.tick();
+  }
   for (Block& block : blocks) {
     block.owner->value = block.host.to(options.device);
     block.host.reset();

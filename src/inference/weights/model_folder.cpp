@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <system_error>
+#include <utility>
 
 #include "inference/weights/weight_files.h"
 #include "ssd1b/error.h"
@@ -127,6 +128,10 @@ const std::string& ModelFolder::class_of(const std::string& component) const {
 
 const ComponentWeights& ModelFolder::weights(const std::string& component) const {
   return at(weights_, component);
+}
+
+ComponentWeights& ModelFolder::weights(const std::string& component) {
+  return const_cast<ComponentWeights&>(std::as_const(*this).weights(component));
 }
 
 const fs::path& ModelFolder::tokenizer(const std::string& component) const {

@@ -32,6 +32,8 @@ class ModelFolder {
   const std::string& class_of(const std::string& component) const;
   /// The weights of unet, vae, text_encoder or text_encoder_2.
   const ComponentWeights& weights(const std::string& component) const;
+  /// The same, to add changes to.
+  ComponentWeights& weights(const std::string& component);
   /// The folder of tokenizer or tokenizer_2: vocab.json and merges.txt, or CLIP's own that come
   /// with the project.
   const std::filesystem::path& tokenizer(const std::string& component) const;

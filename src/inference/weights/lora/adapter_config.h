@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "inference/weights/safetensors_file.h"
+
+namespace ssd1b {
+
+/// PEFT's LoraConfig, as far as it says how much a LoRA weighs.
+struct AdapterConfig {
+  double alpha = 1.0;                    // lora_alpha
+  std::map<std::string, double> alphas;  // alpha_pattern, by the end of a module's name
+  bool divides_by_root = false;          // use_rslora: by the root of the rank
+
+  /// What `up down` of a module is multiplied with.
+  double factor(const std::string& module, std::int64_t rank) const;
+};
+
+/// The settings of a component's LoRA where its file says them: in its metadata, as diffusers
+/// writes them, or for PEFT's own files in adapter_config.json beside it. nullopt: it says none.
+/// Throws Error(BadModel) for a setting that changes pictures and is not known here.
+std::optional<AdapterConfig> read_adapter_config(const SafetensorsFile& file,
+                                                 const std::string& component);
+
+}  // namespace ssd1b

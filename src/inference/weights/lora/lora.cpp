@@ -1,0 +1,154 @@
+#include "inference/weights/lora/lora.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "inference/weights/convert.h"
+#include "inference/weights/lora/adapter_config.h"
+#include "inference/weights/lora/lora_key.h"
+#include "inference/weights/lora/misplaced.h"
+#include "inference/weights/lora/module_spellings.h"
+#include "ssd1b/error.h"
+
+namespace ssd1b {
+namespace {
+
+/// The tensors of one module's change.
+struct Pair {
+  const TensorInfo* down = nullptr;
+  const TensorInfo* up = nullptr;
+  const TensorInfo* alpha = nullptr;
+};
+
+/// By the component's name of the module.
+using Pairs = std::map<std::string, Pair>;
+
+[[noreturn]] void fail(const SafetensorsFile& file, const TensorInfo& tensor,
+                       const std::string& what) {
+  throw Error(ErrorCode::BadModel,
+              file.path().string() + ": tensor " + shown(tensor.name) + " " + what);
+}
+
+/// The tensors of the file by component and module; those without a place are refused together.
+std::map<std::string, Pairs> sort_tensors(const SafetensorsFile& file, const LoraTarget& target) {
+  std::map<std::string, ModuleSpellings> spellings;
+  for (const auto& [name, weights] : target.components) spellings.emplace(name, *weights);
+  std::map<std::string, Pairs> pairs;
+  std::vector<Misplaced> misplaced;
+  for (const TensorInfo& tensor : file.tensors()) {
+    const LoraKey key = read_lora_key(file, tensor.name);
+    const std::optional<std::string> module = spellings.at(key.component).find(key.module);
+    if (!module) {
+      misplaced.push_back({tensor.name, key.component, key.module});
+      continue;
+    }
+    Pair& pair = pairs[key.component][*module];
+    const TensorInfo*& place = key.part == LoraPart::Down ? pair.down
+                               : key.part == LoraPart::Up ? pair.up
+                                                          : pair.alpha;
+    if (place != nullptr) {
+      fail(file, tensor, "must come once, got it as " + shown(place->name) + " too");
+    }
+    place = &tensor;
+  }
+  if (!misplaced.empty()) refuse_misplaced(file, misplaced, target);
+  return pairs;
+}
+
+/// An alpha, one number of a floating or an integer type.
+double read_alpha(const SafetensorsFile& file, const TensorInfo& tensor) {
+  std::uint64_t bits = 0;
+  const bool is_integer = tensor.dtype == Dtype::I64 || tensor.dtype == Dtype::I32;
+  const std::uint64_t width = static_cast<std::uint64_t>(bits_of(tensor.dtype)) / 8;
+  if (tensor.bytes != width || !(is_integer || is_weight_dtype(tensor.dtype))) {
+    fail(file, tensor,
+         "must be one number, got shape " + text_of(tensor.shape) + " of " + name_of(tensor.dtype));
+  }
+  file.read(tensor.offset, &bits, static_cast<std::size_t>(width));
+  if (tensor.dtype == Dtype::I64) return static_cast<double>(static_cast<std::int64_t>(bits));
+  if (tensor.dtype == Dtype::I32) return static_cast<std::int32_t>(bits);
+  const double alpha = element_value(tensor.dtype, &bits, 0);
+  if (!std::isfinite(alpha)) fail(file, tensor, "must be finite, got " + std::to_string(alpha));
+  return alpha;
+}
+
+/// A shape without the ones of 1x1 kernels at its end.
+std::vector<std::int64_t> without_kernel(std::vector<std::int64_t> shape) {
+  while (shape.size() > 2 && shape.back() == 1) shape.pop_back();
+  return shape;
+}
+
+void check_shape(const SafetensorsFile& file, const TensorInfo& tensor,
+                 const std::vector<std::int64_t>& expected) {
+  if (without_kernel(tensor.shape) != without_kernel(expected)) {
+    fail(file, tensor, "must have shape " + text_of(expected) + ", got " + text_of(tensor.shape));
+  }
+  if (!is_weight_dtype(tensor.dtype)) {
+    fail(file, tensor,
+         std::string("must be F16, BF16, F32, F64, F8_E4M3 or F8_E5M2, got ") +
+             name_of(tensor.dtype));
+  }
+}
+
+TensorSource source_of(const SafetensorsFile& file, const TensorInfo& tensor) {
+  return {file, tensor.name, tensor.dtype, tensor.shape, tensor.offset, tensor.bytes, false};
+}
+
+/// How much `up down` counts before the file's own scale.
+double weight_of(const SafetensorsFile& file, const Pair& pair, const std::string& module,
+                 const std::optional<AdapterConfig>& config) {
+  const std::int64_t rank = pair.down->shape.front();
+  if (pair.alpha != nullptr) {
+    if (config) fail(file, *pair.alpha, "must not come with settings of PEFT, got both");
+    return read_alpha(file, *pair.alpha) / static_cast<double>(rank);
+  }
+  return config ? config->factor(module, rank) : 1.0;
+}
+
+LowRankUpdate update_of(const SafetensorsFile& file, const Pair& pair,
+                        const std::vector<std::int64_t>& weight_shape) {
+  const TensorInfo* one = pair.down != nullptr ? pair.down : pair.up;
+  if (one == nullptr) fail(file, *pair.alpha, "must come with down and up matrices, got none");
+  if (pair.down == nullptr || pair.up == nullptr) {
+    fail(file, *one,
+         std::string("must come with ") + (pair.up == nullptr ? "an up" : "a down") +
+             " matrix, got none");
+  }
+  if (pair.down->shape.size() < 2 || pair.down->shape.front() < 1) {
+    fail(file, *pair.down,
+         "must be a matrix of at least one row, got shape " + text_of(pair.down->shape));
+  }
+  std::vector<std::int64_t> down = weight_shape;
+  down.front() = pair.down->shape.front();
+  check_shape(file, *pair.down, down);
+  check_shape(file, *pair.up, {weight_shape.front(), pair.down->shape.front()});
+  return {source_of(file, *pair.down), source_of(file, *pair.up), 1.0};
+}
+
+}  // namespace
+
+std::size_t add_lora(const std::filesystem::path& path, double scale, const LoraTarget& target) {
+  const SafetensorsFile file = SafetensorsFile::open(path);
+  if (file.tensors().empty()) {
+    throw Error(ErrorCode::BadModel, path.string() + ": must hold a LoRA's matrices, got none");
+  }
+  std::size_t modules = 0;
+  for (const auto& [component, pairs] : sort_tensors(file, target)) {
+    const std::optional<AdapterConfig> config = read_adapter_config(file, component);
+    ComponentWeights& weights = *target.components.at(component);
+    for (const auto& [module, pair] : pairs) {
+      const std::string tensor = module + ".weight";
+      LowRankUpdate update = update_of(file, pair, weights.tensors.at(tensor).shape);
+      update.factor = scale * weight_of(file, pair, module, config);
+      weights.updates[tensor].push_back(std::move(update));
+      ++modules;
+    }
+  }
+  return modules;
+}
+
+}  // namespace ssd1b
