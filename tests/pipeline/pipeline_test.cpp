@@ -226,13 +226,23 @@ TEST(OpenModel, SaysWhatIsWrongWithTheModel) {
   }
 }
 
+TEST(OpenModel, RefusesALoraThatIsNotThere) {
+  ModelOptions options = icons();
+  options.loras = {{"/nonexistent/lora.safetensors", 1.0}};
+
+  try {
+    open_model(options);
+    FAIL() << "a model was opened with a missing LoRA";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::BadModel);
+    EXPECT_THAT(error.what(), testing::HasSubstr("/nonexistent/lora.safetensors"));
+  }
+}
+
 TEST(OpenModel, RefusesOptionsThatDoNotActYet) {
-  ModelOptions with_lora = icons();
-  with_lora.loras = {{"any.safetensors", 1.0}};
   ModelOptions with_limit = icons();
   with_limit.device_memory_limit_bytes = 1 << 30;
 
-  EXPECT_THROW(open_model(with_lora), Error);
   EXPECT_THROW(open_model(with_limit), Error);
 }
 

@@ -9,6 +9,8 @@
 
 #include "inference/unet/family.h"
 #include "inference/weights/bind.h"
+#include "inference/weights/lora/lora.h"
+#include "logging/log.h"
 
 namespace ssd1b {
 namespace {
@@ -99,6 +101,20 @@ void set_defaults(ModelInfo& info, const ModelFolder& folder, const UNetConfig& 
   }
 }
 
+/// Adds the changes of LoRA files to the weights, which are merged when they are loaded.
+void add_loras(ModelFolder& folder, const std::vector<LoraOption>& loras,
+               const std::string& model_type) {
+  LoraTarget target{model_type, {}};
+  for (const char* component : {"unet", "text_encoder", "text_encoder_2"}) {
+    target.components[component] = &folder.weights(component);
+  }
+  for (const LoraOption& lora : loras) {
+    const auto modules = static_cast<std::int64_t>(add_lora(lora.file, lora.scale, target));
+    log_info("lora read",
+             {{"file", lora.file.string()}, {"scale", lora.scale}, {"modules", modules}});
+  }
+}
+
 std::string cuda_version(const c10::Device& device) {
   if (device.is_cpu()) return "";
   const long version = at::detail::getCUDAHooks().versionCUDART();  // 13000 is 13.0
@@ -147,6 +163,7 @@ Model::Model(const ModelOptions& options, const c10::Device& device_of)
   info.cuda_version = cuda_version(device);
   set_defaults(info, folder_, unet_config, vae_config, schedulers);
 
+  add_loras(folder_, options.loras, info.type);
   load_networks();
 }
 

@@ -14,9 +14,6 @@ namespace {
 
 /// Flags that are names already and work later: refused, so that nobody believes they act.
 void refuse_what_is_not_there(const ModelOptions& options) {
-  if (!options.loras.empty()) {
-    throw Error(ErrorCode::Usage, "--lora is not supported yet");
-  }
   if (options.device_memory_limit_bytes) {
     throw Error(ErrorCode::Usage, "--device-memory-limit is not supported yet");
   }
