@@ -17,6 +17,9 @@ struct SchedulerInfo {
   std::string name;        // as in api.md: euler, dpmpp_2m_karras, ...
   std::string class_name;  // diffusers' class: EulerDiscreteScheduler, ...
   int max_steps = 150;     // lcm and tcd: their original_inference_steps
+  int min_steps = 1;       // pndm that begins with Runge-Kutta: 4
+  /// UNet calls of min_steps, min_steps + 1, ... max_steps steps; empty: one a step.
+  std::vector<int> unet_calls = {};
 };
 
 /// What a loaded model can do, and its defaults. Plain data; crosses the wire to the server.

@@ -46,16 +46,9 @@ const SchedulerInfo& scheduler_info(const std::string& name, const ModelInfo& mo
   return *found;
 }
 
-/// UNet calls of `steps` steps, as diffusers' schedulers take them.
-int unet_calls_of(const std::string& class_name, int steps) {
-  if (class_name == "HeunDiscreteScheduler" || class_name == "KDPM2DiscreteScheduler" ||
-      class_name == "KDPM2AncestralDiscreteScheduler" || class_name == "DPMSolverSDEScheduler") {
-    return 2 * steps - 1;
-  }
-  if (class_name == "PNDMScheduler" && steps > 1) {
-    return steps + 1;
-  }
-  return steps;
+int unet_calls_of(const SchedulerInfo& scheduler, int steps) {
+  if (scheduler.unet_calls.empty()) return steps;
+  return scheduler.unet_calls.at(static_cast<std::size_t>(steps - scheduler.min_steps));
 }
 
 }  // namespace
@@ -80,9 +73,10 @@ void check_request(const GenerationRequest& request, const ModelInfo& model) {
   check_side("width", request.width_px, model.vae_scale_factor);
   check_side("height", request.height_px, model.vae_scale_factor);
   const SchedulerInfo& scheduler = scheduler_info(request.scheduler, model);
-  if (request.steps < 1 || request.steps > scheduler.max_steps) {
+  if (request.steps < scheduler.min_steps || request.steps > scheduler.max_steps) {
     throw Error(ErrorCode::InvalidValue,
-                "steps must be " + range_text(1, scheduler.max_steps, request.steps) +
+                "steps must be " +
+                    range_text(scheduler.min_steps, scheduler.max_steps, request.steps) +
                     " (scheduler " + scheduler.name + ")",
                 "steps");
   }
@@ -105,8 +99,7 @@ bool is_guided(const GenerationRequest& request, const ModelInfo& model) {
 
 Work work_of(const GenerationRequest& request, const ModelInfo& model) {
   Work work;
-  work.unet_calls =
-      unet_calls_of(scheduler_info(request.scheduler, model).class_name, request.steps);
+  work.unet_calls = unet_calls_of(scheduler_info(request.scheduler, model), request.steps);
   work.rows = is_guided(request, model) ? 2 : 1;
   work.latent_pixels = static_cast<std::int64_t>(request.width_px / model.vae_scale_factor) *
                        (request.height_px / model.vae_scale_factor);

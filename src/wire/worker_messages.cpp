@@ -16,10 +16,14 @@ constexpr int kMaxSidePx = 1 << 14;
 
 json to_json(const ModelInfo& model) {
   json names = json::array(), classes = json::array(), max_steps = json::array();
+  json min_steps = json::array(), unet_calls = json::array(), counts = json::array();
   for (const SchedulerInfo& each : model.schedulers) {
     names.push_back(each.name);
     classes.push_back(each.class_name);
     max_steps.push_back(each.max_steps);
+    min_steps.push_back(each.min_steps);
+    counts.push_back(each.unet_calls.size());
+    unet_calls.insert(unet_calls.end(), each.unet_calls.begin(), each.unet_calls.end());
   }
   return json{
       {"type", model.type},
@@ -41,6 +45,9 @@ json to_json(const ModelInfo& model) {
       {"scheduler_names", names},
       {"scheduler_classes", classes},
       {"scheduler_max_steps", max_steps},
+      {"scheduler_min_steps", min_steps},
+      {"scheduler_unet_calls", unet_calls},  // of all schedulers, one after another
+      {"scheduler_unet_call_counts", counts},
       {"libtorch_version", model.libtorch_version},
       {"cuda_version", model.cuda_version}};
 }
@@ -49,13 +56,25 @@ std::vector<SchedulerInfo> schedulers_from(FieldReader& fields) {
   std::vector<std::string> names = fields.texts("scheduler_names");
   std::vector<std::string> classes = fields.texts("scheduler_classes");
   const std::vector<int> max_steps = fields.small_integers("scheduler_max_steps", 1, 1 << 20);
-  if (names.size() != classes.size() || names.size() != max_steps.size()) {
+  const std::vector<int> min_steps = fields.small_integers("scheduler_min_steps", 1, 1 << 20);
+  const std::vector<int> unet_calls = fields.small_integers("scheduler_unet_calls", 1, 1 << 20);
+  const std::vector<int> counts = fields.small_integers("scheduler_unet_call_counts", 0, 1 << 20);
+  if (names.size() != classes.size() || names.size() != max_steps.size() ||
+      names.size() != min_steps.size() || names.size() != counts.size()) {
     refuse("the lists of schedulers differ in length");
   }
   std::vector<SchedulerInfo> schedulers;
+  auto next = unet_calls.begin();
   for (std::size_t i = 0; i < names.size(); ++i) {
-    schedulers.push_back({std::move(names[i]), std::move(classes[i]), max_steps[i]});
+    const bool has_all = counts[i] == 0 || counts[i] == max_steps[i] - min_steps[i] + 1;
+    if (!has_all || counts[i] > unet_calls.end() - next) {
+      refuse("the UNet calls of scheduler " + names[i] + " are not those of its steps");
+    }
+    schedulers.push_back({std::move(names[i]), std::move(classes[i]), max_steps[i], min_steps[i],
+                          std::vector<int>(next, next + counts[i])});
+    next += counts[i];
   }
+  if (next != unet_calls.end()) refuse("there are UNet calls of no scheduler");
   return schedulers;
 }
 

@@ -60,23 +60,61 @@ TEST(EveryScheduler, ArrivesAtThePictureThatTheModelKnows) {
   }
 }
 
-TEST(EveryScheduler, MakesTheCallsThatAdmissionCountsWith) {
+TEST(EveryScheduler, MakesTheCallsThatItAnnounces) {
   const SchedulerChoice choice = stable_diffusion();
-  ModelInfo model;
-  model.schedulers = choice.list();
   for (const SchedulerInfo& info : choice.list()) {
     for (const int steps : {1, 2, 3, 4, 7, 20, 25, 50}) {
-      GenerationRequest request = default_request(model);
-      request.scheduler = info.name;
-      request.steps = steps;
       const auto scheduler = choice.make(info.name, start_of(steps));
-      EXPECT_EQ(scheduler->total_calls(), work_of(request, model).unet_calls)
-          << info.name << " " << steps;
       int calls = 0;
       for (; scheduler->next(); ++calls) scheduler->feed(scheduler->model_input());
       EXPECT_EQ(calls, scheduler->total_calls()) << info.name << " " << steps;
     }
   }
+}
+
+/// Every scheduler of a config: the calls that admission counts with are those that are made.
+void expect_counted_calls(const std::string& settings, std::initializer_list<int> step_counts) {
+  SCOPED_TRACE(settings);
+  const SchedulerChoice choice(ConfigDocument::parse(
+      R"({"_class_name": "EulerDiscreteScheduler", "beta_schedule": "scaled_linear")" + settings +
+          "}",
+      "scheduler_config.json"));
+  ModelInfo model;
+  model.schedulers = choice.list();
+  for (const SchedulerInfo& info : choice.list()) {
+    for (const int steps : step_counts) {
+      if (steps < info.min_steps || steps > info.max_steps) continue;
+      GenerationRequest request = default_request(model);
+      request.scheduler = info.name;
+      request.steps = steps;
+      EXPECT_EQ(choice.make(info.name, start_of(steps))->total_calls(),
+                work_of(request, model).unet_calls)
+          << info.name << " " << steps;
+    }
+  }
+}
+
+TEST(EveryScheduler, MakesTheCallsThatAdmissionCountsWith) {
+  // With "trailing", 61 and 103 steps are 62 and 104 timesteps.
+  for (const char* settings :
+       {R"(, "timestep_spacing": "leading", "steps_offset": 1, "skip_prk_steps": true)",
+        R"(, "timestep_spacing": "linspace", "skip_prk_steps": false)",
+        R"(, "timestep_spacing": "trailing")", R"(, "timestep_spacing": "trailing",
+            "skip_prk_steps": true, "lambda_min_clipped": -3.0)",
+        R"(, "timestep_spacing": "trailing", "use_karras_sigmas": true)",
+        R"(, "timestep_spacing": "leading", "lambda_min_clipped": -Infinity)"}) {
+    expect_counted_calls(settings, {1, 2, 3, 4, 5, 20, 50, 61, 103, 149, 150});
+  }
+}
+
+TEST(Pndm, NeedsFourStepsToBeginWithRungeKutta) {
+  const SchedulerChoice choice(ConfigDocument::parse(
+      R"({"_class_name": "PNDMScheduler", "skip_prk_steps": false})", "scheduler_config.json"));
+  for (const SchedulerInfo& info : choice.list()) {
+    EXPECT_EQ(info.min_steps, info.name == "pndm" ? 4 : 1) << info.name;
+  }
+  EXPECT_EQ(choice.make("pndm", start_of(4))->total_calls(), 13);
+  EXPECT_THROW(choice.make("pndm", start_of(3)), Error);
 }
 
 TEST(EveryScheduler, KeepsTheDtypeOfTheNoise) {

@@ -47,6 +47,9 @@ ModelInfo fake_model(const std::string& device, int max_pictures) {
                       {"dpmpp_2m_karras", "DPMSolverMultistepScheduler", 150},
                       {"unipc", "UniPCMultistepScheduler", 150},
                       {"lcm", "LCMScheduler", 50}};
+  for (int steps = 1; steps <= 150; ++steps) {
+    model.schedulers[2].unet_calls.push_back(2 * steps - 1);  // Heun's
+  }
   model.libtorch_version = "none";
   return model;
 }

@@ -41,6 +41,24 @@ TEST(ConfigDocument, ReadsNestedIntegers) {
   EXPECT_EQ(depths.items[2].value, 1);
 }
 
+TEST(ConfigDocument, TakesTheNumbersThatPythonWrites) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const ConfigDocument config = document(
+      R"({"low": -Infinity, "high":Infinity, "none": NaN, "t": "a \"NaN, -Infinity", "l": [1, NaN]})");
+
+  EXPECT_EQ(config.optional_number_or_infinity("low"), -infinity);
+  EXPECT_EQ(config.optional_number_or_infinity("high"), infinity);
+  EXPECT_EQ(config.text("t"), "a \"NaN, -Infinity");
+  EXPECT_THAT(refusal_of([&] { config.number("low"); }),
+              HasSubstr("low must be a number, got -Infinity"));
+  EXPECT_THAT(refusal_of([&] { config.optional_number_or_infinity("none"); }),
+              HasSubstr("none must be a number, Infinity or -Infinity, got NaN"));
+  EXPECT_THAT(refusal_of([&] { config.numbers("l"); }), HasSubstr("l must be a list of numbers"));
+  EXPECT_THAT(refusal_of([] { document(R"({"a": -Infinity, "b": Infinit})"); }),
+              HasSubstr("byte 26"));
+  EXPECT_THAT(refusal_of([] { document(R"({"a": -NaN})"); }), HasSubstr("valid JSON"));
+}
+
 TEST(ConfigDocument, TakesNullForAbsent) {
   const ConfigDocument config = document(R"({"a": null})");
 

@@ -42,9 +42,10 @@ inline ModelInfo example_model() {
   model.guidance_scale = 5.5;
   model.width_px = 512;
   model.height_px = 640;
-  model.scheduler = "lcm";
+  model.scheduler = "pndm";
   model.negative_prompt = "blurry";
-  model.schedulers = {{"euler", "EulerDiscreteScheduler", 150}, {"lcm", "LCMScheduler", 50}};
+  model.schedulers = {{"euler", "EulerDiscreteScheduler", 150},
+                      {"pndm", "PNDMScheduler", 6, 4, {13, 14, 15}}};
   model.libtorch_version = "2.11.0";
   model.cuda_version = "13.0";
   return model;

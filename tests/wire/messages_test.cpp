@@ -77,9 +77,12 @@ TEST(Messages, AModelArrivesAsItWas) {
   EXPECT_EQ(got.scheduler, want.scheduler);
   EXPECT_EQ(got.negative_prompt, want.negative_prompt);
   ASSERT_EQ(got.schedulers.size(), 2u);
-  EXPECT_EQ(got.schedulers[1].name, "lcm");
-  EXPECT_EQ(got.schedulers[1].class_name, "LCMScheduler");
-  EXPECT_EQ(got.schedulers[1].max_steps, 50);
+  EXPECT_EQ(got.schedulers[0].unet_calls, std::vector<int>());
+  EXPECT_EQ(got.schedulers[1].name, "pndm");
+  EXPECT_EQ(got.schedulers[1].class_name, "PNDMScheduler");
+  EXPECT_EQ(got.schedulers[1].max_steps, 6);
+  EXPECT_EQ(got.schedulers[1].min_steps, 4);
+  EXPECT_EQ(got.schedulers[1].unet_calls, (std::vector<int>{13, 14, 15}));
   EXPECT_EQ(got.libtorch_version, want.libtorch_version);
   EXPECT_EQ(got.cuda_version, want.cuda_version);
 }

@@ -60,6 +60,24 @@ int max_steps_of(const SchedulerClass& of_class, const SchedulerConfig& config) 
   return is_distilled ? std::min(most, config.original_inference_steps) : most;
 }
 
+SchedulerInfo info_of(const SchedulerName& name, const SchedulerClass& of_class,
+                      const SchedulerConfig& config) {
+  SchedulerInfo info;
+  info.name = name.name;
+  info.class_name = of_class.name;
+  info.max_steps = max_steps_of(of_class, config);
+  while (info.min_steps < info.max_steps && of_class.count_calls(config, info.min_steps) == 0) {
+    ++info.min_steps;
+  }
+  bool is_one_a_step = true;
+  for (int steps = info.min_steps; steps <= info.max_steps; ++steps) {
+    info.unet_calls.push_back(of_class.count_calls(config, steps));
+    is_one_a_step = is_one_a_step && info.unet_calls.back() == steps;
+  }
+  if (is_one_a_step) info.unet_calls.clear();
+  return info;
+}
+
 }  // namespace
 
 struct SchedulerChoice::Entry {
@@ -75,7 +93,7 @@ SchedulerChoice::SchedulerChoice(const ConfigDocument& scheduler_config)
     try {
       const SchedulerConfig config = config_of(name, *of_class, scheduler_config);
       entries_.push_back({of_class, config});
-      list_.push_back({name.name, of_class->name, max_steps_of(*of_class, config)});
+      list_.push_back(info_of(name, *of_class, config));
     } catch (const Error&) {
       // What diffusers' class of another name would refuse is no fault of the folder.
       if (name.name == own_name_) throw;
@@ -101,10 +119,11 @@ std::unique_ptr<Scheduler> SchedulerChoice::make(const std::string& name,
                                                  const SchedulerStart& start) const {
   for (std::size_t i = 0; i < list_.size(); ++i) {
     if (list_[i].name != name) continue;
-    if (start.steps < 1 || start.steps > list_[i].max_steps) {
+    if (start.steps < list_[i].min_steps || start.steps > list_[i].max_steps) {
       throw Error(ErrorCode::InvalidValue,
-                  "steps must be between 1 and " + std::to_string(list_[i].max_steps) + ", got " +
-                      std::to_string(start.steps) + " (scheduler " + name + ")",
+                  "steps must be between " + std::to_string(list_[i].min_steps) + " and " +
+                      std::to_string(list_[i].max_steps) + ", got " + std::to_string(start.steps) +
+                      " (scheduler " + name + ")",
                   "steps");
     }
     return entries_[i].of_class->make(entries_[i].config, start);

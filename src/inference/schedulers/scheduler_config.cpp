@@ -149,8 +149,9 @@ void read_solver(const ConfigDocument& document, const KeyReader& reader, const 
   reader.word("solver_type", keys.solver_types, config.solver_type);
   reader.boolean("lower_order_final", config.lower_order_final);
   reader.boolean("euler_at_final", config.euler_at_final);
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  reader.number("lambda_min_clipped", -kInfinity, kInfinity, config.lambda_min_clipped);
+  if (reader.takes("lambda_min_clipped")) {
+    config.lambda_min_clipped = *document.optional_number_or_infinity("lambda_min_clipped");
+  }
   reader.boolean("predict_x0", config.predict_x0);
   if (reader.takes("disable_corrector")) {
     config.disable_corrector = document.integers("disable_corrector");

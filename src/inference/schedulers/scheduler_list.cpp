@@ -3,6 +3,7 @@
 #include <initializer_list>
 
 #include "inference/schedulers/algorithms.h"
+#include "inference/schedulers/call_count.h"
 
 namespace ssd1b {
 namespace {
@@ -63,6 +64,7 @@ SchedulerConfig stable_diffusion_betas(BetaSchedule schedule) {
 SchedulerClass euler() {
   return {"EulerDiscreteScheduler",
           make_euler,
+          count_spaced,
           keys_of({kSpacing,
                    kKinds,
                    {"interpolation_type", "timestep_type", "rescale_betas_zero_snr",
@@ -73,6 +75,7 @@ SchedulerClass euler() {
 SchedulerClass euler_ancestral() {
   return {"EulerAncestralDiscreteScheduler",
           make_euler_ancestral,
+          count_spaced,
           keys_of({kSpacing, {"rescale_betas_zero_snr"}}, kNoSample),
           {}};
 }
@@ -80,7 +83,8 @@ SchedulerClass euler_ancestral() {
 SchedulerClass heun() {
   SchedulerKeys keys = keys_of({kSpacing, kKinds, kClipping});
   keys.beta_schedules.emplace_back("exp", BetaSchedule::Exponential);
-  return {"HeunDiscreteScheduler", make_heun, keys, stable_diffusion_betas(BetaSchedule::Linear)};
+  return {"HeunDiscreteScheduler", make_heun, count_second_order, keys,
+          stable_diffusion_betas(BetaSchedule::Linear)};
 }
 
 SchedulerClass ddim() {
@@ -88,7 +92,7 @@ SchedulerClass ddim() {
   defaults.clip_sample = true;
   defaults.timestep_spacing = TimestepSpacing::Leading;
   return {
-      "DDIMScheduler", make_ddim,
+      "DDIMScheduler", make_ddim, count_spaced,
       keys_of({kSpacing, kClipping, kThresholding, {"set_alpha_to_one", "rescale_betas_zero_snr"}}),
       defaults};
 }
@@ -101,21 +105,21 @@ SchedulerClass ddpm() {
       keys_of({kSpacing, kClipping, kThresholding, {"variance_type", "rescale_betas_zero_snr"}});
   keys.beta_schedules.emplace_back("laplace", BetaSchedule::Laplace);
   keys.beta_schedules.emplace_back("sigmoid", BetaSchedule::Sigmoid);
-  return {"DDPMScheduler", make_ddpm, keys, defaults};
+  return {"DDPMScheduler", make_ddpm, count_spaced, keys, defaults};
 }
 
 SchedulerClass pndm() {
   SchedulerConfig defaults;
   defaults.set_alpha_to_one = false;
   defaults.timestep_spacing = TimestepSpacing::Leading;
-  return {"PNDMScheduler", make_pndm,
+  return {"PNDMScheduler", make_pndm, count_pndm,
           keys_of({kSpacing, {"skip_prk_steps", "set_alpha_to_one"}}, kNoSample), defaults};
 }
 
 SchedulerClass lms() {
   SchedulerConfig defaults;
   defaults.karras_ignores_ends = true;
-  return {"LMSDiscreteScheduler", make_lms, keys_of({kSpacing, kKinds}), defaults};
+  return {"LMSDiscreteScheduler", make_lms, count_spaced, keys_of({kSpacing, kKinds}), defaults};
 }
 
 SchedulerClass dpm_multistep() {
@@ -127,7 +131,7 @@ SchedulerClass dpm_multistep() {
                                 {"euler_at_final", "use_lu_lambdas", "final_sigmas_type",
                                  "lambda_min_clipped", "variance_type", "rescale_betas_zero_snr"}});
   keys.solver_types = kDpmTypes;
-  return {"DPMSolverMultistepScheduler", make_dpm_multistep, keys, {}};
+  return {"DPMSolverMultistepScheduler", make_dpm_multistep, count_clipped_solver, keys, {}};
 }
 
 SchedulerClass dpm_singlestep() {
@@ -140,23 +144,24 @@ SchedulerClass dpm_singlestep() {
                {"algorithm_type", "final_sigmas_type", "lambda_min_clipped", "variance_type"}});
   keys.solver_types = kDpmTypes;
   keys.algorithms = {{"dpmsolver++", false}, {"sde-dpmsolver++", true}, {"deis", false}};
-  return {"DPMSolverSinglestepScheduler", make_dpm_singlestep, keys, defaults};
+  return {"DPMSolverSinglestepScheduler", make_dpm_singlestep, count_steps, keys, defaults};
 }
 
 SchedulerClass dpm_sde() {
   // noise_sampler_seed is not followed: the request's seed decides.
   SchedulerConfig defaults = stable_diffusion_betas(BetaSchedule::Linear);
   defaults.karras_ignores_ends = true;
-  return {"DPMSolverSDEScheduler", make_dpm_sde, keys_of({kSpacing, kKinds}, kNoSample), defaults};
+  return {"DPMSolverSDEScheduler", make_dpm_sde, count_second_order,
+          keys_of({kSpacing, kKinds}, kNoSample), defaults};
 }
 
 SchedulerClass dpm2() {
-  return {"KDPM2DiscreteScheduler", make_dpm2, keys_of({kSpacing, kKinds}, kNoSample),
-          stable_diffusion_betas(BetaSchedule::Linear)};
+  return {"KDPM2DiscreteScheduler", make_dpm2, count_second_order,
+          keys_of({kSpacing, kKinds}, kNoSample), stable_diffusion_betas(BetaSchedule::Linear)};
 }
 
 SchedulerClass dpm2_ancestral() {
-  return {"KDPM2AncestralDiscreteScheduler", make_dpm2_ancestral,
+  return {"KDPM2AncestralDiscreteScheduler", make_dpm2_ancestral, count_second_order,
           keys_of({kSpacing, kKinds}, kNoSample), stable_diffusion_betas(BetaSchedule::Linear)};
 }
 
@@ -168,14 +173,14 @@ SchedulerClass unipc() {
                                 {"predict_x0", "disable_corrector", "solver_p", "shift_terminal",
                                  "final_sigmas_type", "rescale_betas_zero_snr"}});
   keys.solver_types = kUniPcTypes;
-  return {"UniPCMultistepScheduler", make_unipc, keys, {}};
+  return {"UniPCMultistepScheduler", make_unipc, count_solver, keys, {}};
 }
 
 SchedulerClass deis() {
   SchedulerKeys keys = keys_of({kSpacing, kKinds, kThresholding, kSolver, {"algorithm_type"}});
   keys.solver_types = kDpmTypes;
   keys.algorithms = {{"deis", false}, {"dpmsolver", false}, {"dpmsolver++", false}};
-  return {"DEISMultistepScheduler", make_deis, keys, {}};
+  return {"DEISMultistepScheduler", make_deis, count_solver, keys, {}};
 }
 
 SchedulerKeys distilled_keys() {
@@ -187,12 +192,12 @@ SchedulerKeys distilled_keys() {
 }
 
 SchedulerClass lcm() {
-  return {"LCMScheduler", make_lcm, distilled_keys(),
+  return {"LCMScheduler", make_lcm, count_steps, distilled_keys(),
           stable_diffusion_betas(BetaSchedule::ScaledLinear)};
 }
 
 SchedulerClass tcd() {
-  return {"TCDScheduler", make_tcd, distilled_keys(),
+  return {"TCDScheduler", make_tcd, count_steps, distilled_keys(),
           stable_diffusion_betas(BetaSchedule::ScaledLinear)};
 }
 

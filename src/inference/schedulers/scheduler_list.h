@@ -13,6 +13,7 @@ namespace ssd1b {
 struct SchedulerClass {
   const char* name;  // EulerDiscreteScheduler
   std::unique_ptr<Scheduler> (*make)(const SchedulerConfig&, const SchedulerStart&);
+  int (*count_calls)(const SchedulerConfig&, int steps);  // call_count.h
   SchedulerKeys keys;
   SchedulerConfig defaults;
 };

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <string_view>
 
 #include "inference/weights/regular_file.h"
 #include "inference/weights/safetensors_file.h"
@@ -22,7 +24,41 @@ using nlohmann::json;
 constexpr int kMaxDepth = 32;
 constexpr std::size_t kMaxValueInMessage = 120;
 
-/// Refuses what the parser lets through: nests too deep and names given twice.
+/// Numbers that JSON does not have and Python's json writes all the same.
+struct NonFinite {
+  std::string_view word;
+  double value;
+};
+constexpr NonFinite kNonFinite[] = {{"-Infinity", -std::numeric_limits<double>::infinity()},
+                                    {"Infinity", std::numeric_limits<double>::infinity()},
+                                    {"NaN", std::numeric_limits<double>::quiet_NaN()}};
+
+/// Stands for such a number while strict JSON is parsed: a string that no config has, as long with
+/// its quotes as the word, so that the place of a fault stays right.
+std::string stand_in(const NonFinite& number) {
+  return std::string(number.word.size() - 2, '\x7f');
+}
+
+std::string with_stand_ins(std::string text) {
+  bool is_in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '"') is_in_string = !is_in_string;
+    if (is_in_string) {
+      if (text[i] == '\\') ++i;
+      continue;
+    }
+    for (const NonFinite& each : kNonFinite) {
+      if (text.compare(i, each.word.size(), each.word) != 0) continue;
+      text.replace(i, each.word.size(), '"' + stand_in(each) + '"');
+      i += each.word.size() - 1;
+      break;
+    }
+  }
+  return text;
+}
+
+/// Refuses what the parser lets through: nests too deep and names given twice. Stand-ins
+/// become their numbers.
 class StrictCallback {
  public:
   explicit StrictCallback(const std::filesystem::path& file) : file_(file.string()) {}
@@ -31,6 +67,11 @@ class StrictCallback {
     if (depth > kMaxDepth) {
       throw Error(ErrorCode::BadModel,
                   file_ + ": must nest at most " + std::to_string(kMaxDepth) + " deep, got more");
+    }
+    if (event == json::parse_event_t::value && parsed.is_string()) {
+      for (const NonFinite& each : kNonFinite) {
+        if (parsed == stand_in(each)) parsed = each.value;
+      }
     }
     if (event == json::parse_event_t::object_start) keys_.emplace_back();
     if (event == json::parse_event_t::object_end) keys_.pop_back();
@@ -54,6 +95,10 @@ bool is_integer(const json& value) {
          (!value.is_number_unsigned() || value.get<std::uint64_t>() <= std::uint64_t{INT64_MAX});
 }
 
+bool is_number_or_infinity(const json& value) {
+  return value.is_number() && !std::isnan(value.get<double>());
+}
+
 bool is_finite_number(const json& value) {
   return value.is_number() && std::isfinite(value.get<double>());
 }
@@ -61,6 +106,16 @@ bool is_finite_number(const json& value) {
 template <typename Predicate>
 bool is_list_of(const json& value, Predicate holds) {
   return value.is_array() && std::all_of(value.begin(), value.end(), holds);
+}
+
+/// As the file writes it.
+std::string shown_value(const json& value) {
+  if (value.is_number_float() && !std::isfinite(value.get<double>())) {
+    const double number = value.get<double>();
+    if (std::isnan(number)) return "NaN";
+    return number < 0 ? "-Infinity" : "Infinity";
+  }
+  return value.dump(-1, ' ', /*ensure_ascii=*/true);
 }
 
 bool is_text(const json& value) { return value.is_string(); }
@@ -93,7 +148,7 @@ ConfigDocument ConfigDocument::parse(const std::string& text, const std::filesys
   document.file_ = file;
   auto parsed = std::make_shared<Json>();
   try {
-    parsed->value = json::parse(text, StrictCallback(file));
+    parsed->value = json::parse(with_stand_ins(text), StrictCallback(file));
   } catch (const json::parse_error& error) {
     throw Error(ErrorCode::BadModel, file.string() +
                                          ": must be valid JSON in UTF-8, got none: the fault is "
@@ -130,7 +185,7 @@ void ConfigDocument::fail(const std::string& key, const std::string& must) const
   std::string got = "nothing";
   const auto found = json_->value.find(key);
   if (found != json_->value.end()) {
-    got = found->dump(-1, ' ', /*ensure_ascii=*/true);
+    got = shown_value(*found);
     if (got.size() > kMaxValueInMessage) got = got.substr(0, kMaxValueInMessage) + "...";
   }
   throw Error(ErrorCode::BadModel,
@@ -181,6 +236,10 @@ std::optional<std::int64_t> ConfigDocument::optional_integer(const std::string& 
 
 std::optional<double> ConfigDocument::optional_number(const std::string& key) const {
   return optional_value<double>(key, kNumber, is_finite_number);
+}
+
+std::optional<double> ConfigDocument::optional_number_or_infinity(const std::string& key) const {
+  return optional_value<double>(key, "a number, Infinity or -Infinity", is_number_or_infinity);
 }
 
 std::optional<std::string> ConfigDocument::optional_text(const std::string& key) const {

@@ -18,9 +18,10 @@ struct NestedIntegers {
   bool is_list() const { return !value.has_value(); }
 };
 
-/// A JSON object of a model folder, read once and never changed. A key that is null counts as
-/// absent; keys that nobody asks for are ignored. Every getter throws Error(BadModel) that names
-/// file and key, what must hold and what came.
+/// A JSON object of a model folder, read once and never changed; Infinity, -Infinity and NaN are
+/// values of it as Python's json writes them. A key that is null counts as absent; keys that nobody
+/// asks for are ignored. Every getter throws Error(BadModel) that names file and key, what must
+/// hold and what came.
 class ConfigDocument {
  public:
   /// Reads a regular file of at most `max_bytes`. Throws Error(BadModel) where it cannot be read,
@@ -54,6 +55,8 @@ class ConfigDocument {
   // Absent or null: nullopt. Of another type: Error.
   std::optional<std::int64_t> optional_integer(const std::string& key) const;
   std::optional<double> optional_number(const std::string& key) const;
+  /// The same, and Infinity or -Infinity too.
+  std::optional<double> optional_number_or_infinity(const std::string& key) const;
   std::optional<std::string> optional_text(const std::string& key) const;
   std::optional<bool> optional_boolean(const std::string& key) const;
   std::optional<std::vector<std::int64_t>> optional_integers(const std::string& key) const;

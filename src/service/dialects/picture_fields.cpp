@@ -1,5 +1,6 @@
 #include "service/dialects/picture_fields.h"
 
+#include <algorithm>
 #include <limits>
 #include <random>
 
@@ -37,15 +38,15 @@ int read_side(const FieldReader& fields, const std::string& field, int default_p
 
 int read_steps(const FieldReader& fields, int default_steps, const SchedulerInfo& scheduler) {
   if (!fields.has("steps")) {
-    // The model's default may be more than a scheduler of few steps can make: that is no fault of a
+    // The model's default may be more, or less, than a scheduler can make: that is no fault of a
     // request that names none, and refusing it would make the scheduler unusable without `steps`.
-    return default_steps < scheduler.max_steps ? default_steps : scheduler.max_steps;
+    return std::clamp(default_steps, scheduler.min_steps, scheduler.max_steps);
   }
   const auto steps = fields.integer("steps", 1, kMaxSteps);
-  if (*steps > scheduler.max_steps) {
-    throw fields.invalid("steps", "an integer between 1 and " +
-                                      std::to_string(scheduler.max_steps) + " for scheduler " +
-                                      scheduler.name);
+  if (*steps < scheduler.min_steps || *steps > scheduler.max_steps) {
+    throw fields.invalid("steps", "an integer between " + std::to_string(scheduler.min_steps) +
+                                      " and " + std::to_string(scheduler.max_steps) +
+                                      " for scheduler " + scheduler.name);
   }
   return static_cast<int>(*steps);
 }

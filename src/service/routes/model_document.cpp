@@ -23,7 +23,9 @@ Json steps_limits(const ModelInfo& model) {
   Json limits = range(1, kMaxSteps);
   Json per_scheduler = Json::object();
   for (const SchedulerInfo& each : model.schedulers) {
-    if (each.max_steps < kMaxSteps) per_scheduler[each.name] = range(1, each.max_steps);
+    if (each.min_steps > 1 || each.max_steps < kMaxSteps) {
+      per_scheduler[each.name] = range(each.min_steps, each.max_steps);
+    }
   }
   if (!per_scheduler.empty()) limits["per_scheduler"] = per_scheduler;
   return limits;
