@@ -3,12 +3,12 @@
 #include <cstdio>
 #include <cstring>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "apps/picture_files.h"
 #include "apps/progress_bar.h"
 #include "inference/weights/safetensors_writer.h"
 #include "service/image_files/image_files.h"
+#include "service/image_files/picture_settings.h"
 
 namespace ssd1b {
 namespace {
@@ -46,20 +46,6 @@ void check_seeds(const GenerationRequest& first, int count) {
 
 }  // namespace
 
-std::string settings_text(const GenerationRequest& request, const std::string& model) {
-  nlohmann::ordered_json settings = {{"prompt", request.prompt},
-                                     {"negative_prompt", nullptr},
-                                     {"width", request.width_px},
-                                     {"height", request.height_px},
-                                     {"steps", request.steps},
-                                     {"guidance_scale", request.guidance_scale},
-                                     {"scheduler", request.scheduler},
-                                     {"seed", request.seed},
-                                     {"model", model}};
-  if (request.negative_prompt) settings["negative_prompt"] = *request.negative_prompt;
-  return settings.dump();
-}
-
 void make_pictures(Engine& engine, const GenerationRequest& first, const GenerateOptions& options) {
   check_seeds(first, options.num_images);
   GenerationRequest request = first;
@@ -73,7 +59,7 @@ void make_pictures(Engine& engine, const GenerationRequest& first, const Generat
       picture = generate(engine, request, [&](const PictureProgress& far) { bar.show(far); });
     }
     const std::string metadata =
-        options.embed_metadata ? settings_text(request, name_of(options.pipeline.model)) : "";
+        options.embed_metadata ? picture_settings(request, name_of(options.pipeline.model)) : "";
     write_file(file,
                encode(picture.image, format_of(options.output_format), options.quality, metadata));
     std::fprintf(stderr, "%s (seed %llu)\n", file.c_str(),

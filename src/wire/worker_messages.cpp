@@ -23,7 +23,7 @@ json to_json(const ModelInfo& model) {
     max_steps.push_back(each.max_steps);
     min_steps.push_back(each.min_steps);
     counts.push_back(each.unet_calls.size());
-    unet_calls.insert(unet_calls.end(), each.unet_calls.begin(), each.unet_calls.end());
+    for (const int calls : each.unet_calls) unet_calls.push_back(calls);
   }
   return json{
       {"type", model.type},

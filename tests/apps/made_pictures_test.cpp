@@ -4,7 +4,6 @@
 
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "inference/weights/safetensors_file.h"
@@ -129,21 +128,6 @@ TEST_F(MadePictures, RefusesSeedsThatPassTheLast) {
 
   options_.num_images = 1;
   EXPECT_THAT(make(), testing::HasSubstr("seed 18446744073709551615"));
-}
-
-TEST(SettingsText, IsJsonWithEveryFieldThatMakesThePicture) {
-  GenerationRequest request;
-  request.prompt = "a \"red\" apple";
-  request.seed = 18446744073709551615U;
-  request.guidance_scale = 7.5;
-
-  const auto json = nlohmann::json::parse(settings_text(request, "icons"));
-
-  EXPECT_EQ(json["prompt"], request.prompt);
-  EXPECT_TRUE(json["negative_prompt"].is_null());
-  EXPECT_EQ(json["seed"], request.seed);
-  EXPECT_EQ(json["guidance_scale"], 7.5);
-  EXPECT_EQ(json["model"], "icons");
 }
 
 }  // namespace

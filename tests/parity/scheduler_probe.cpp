@@ -55,8 +55,9 @@ ssd1b::SchedulerStart start_of(const Json& job) {
 }
 
 Json sample(const Json& job, std::ofstream& file) {
-  const auto document =
-      ssd1b::ConfigDocument::parse(job.at("config").dump(), "scheduler_config.json");
+  const Json& config = job.at("config");  // an object, or the text of a file
+  const auto document = ssd1b::ConfigDocument::parse(
+      config.is_string() ? config.get<std::string>() : config.dump(), "scheduler_config.json");
   const ssd1b::SchedulerChoice choice(document);
   const auto scheduler = choice.make(choice.name_of(job.at("name")), start_of(job));
   Json answer = {{"total_calls", scheduler->total_calls()},

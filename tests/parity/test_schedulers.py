@@ -133,6 +133,11 @@ def defaults_jobs(name):
     return [dict(job(name, n), config={"_class_name": bare}) for n in [4, 20]]
 
 
+def saved_jobs(name):
+    """The file as diffusers saves it, -Infinity and all."""
+    return [dict(job(name, n, {"_class_name": NAMES[name][0] + "Scheduler"}), saved=True) for n in [5]]
+
+
 def option_jobs(name):
     """Settings that few classes have; the others must not look at them."""
     options = [
@@ -197,6 +202,7 @@ GROUPS = {
     "spacings": spacing_jobs,
     "predictions": prediction_jobs,
     "defaults": defaults_jobs,
+    "saved": saved_jobs,
     "options": option_jobs,
     "solvers": solver_jobs,
     "images": image_jobs,
@@ -238,11 +244,22 @@ def class_of(name):
     return module.DPMSolverSDEScheduler
 
 
+def scheduler_of(job):
+    short, overrides = NAMES[job["name"]]
+    return class_of(short).from_config(job["config"], **overrides)
+
+
+def line_of(job):
+    if job.get("saved"):
+        job = {**job, "config": scheduler_of(job).to_json_string()}
+    return json.dumps(job) + "\n"
+
+
 def diffusers_sampling(job):
     """As the pipelines call it: timesteps, initial sigma and the latents before and after each call."""
-    short, overrides = NAMES[job["name"]]
+    short = NAMES[job["name"]][0]
     dtype = getattr(torch, job.get("dtype", "float32"))
-    scheduler = class_of(short).from_config(job["config"], **overrides)
+    scheduler = scheduler_of(job)
     scheduler.set_timesteps(job["steps"])
     generator = torch.Generator().manual_seed(job["seed"])
     image = torch.randn(SHAPE, generator=generator, dtype=dtype) * 0.7 if job.get("from_image") else None
@@ -279,7 +296,7 @@ def diffusers_sampling(job):
 def our_sampling(name):
     """Our answers to every job of one name, by group."""
     groups = {group: jobs for (each, group), jobs in JOBS.items() if each == name}
-    lines = "".join(json.dumps(job) + "\n" for jobs in groups.values() for job in jobs)
+    lines = "".join(line_of(job) for jobs in groups.values() for job in jobs)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "latents.bin"
         done = subprocess.run([PROBE, file], input=lines, capture_output=True, text=True, check=False)

@@ -6,25 +6,11 @@
 #include <utility>
 
 #include "service/image_files/image_files.h"
+#include "service/image_files/picture_settings.h"
 #include "service/routes/link_store.h"
 
 namespace ssd1b {
 namespace {
-
-/// The settings as text inside the file, word for word as ssd1b-generate writes them.
-std::string metadata_of(const GenerationRequest& picture, const std::string& model) {
-  nlohmann::ordered_json settings = {{"prompt", picture.prompt},
-                                     {"negative_prompt", nullptr},
-                                     {"width", picture.width_px},
-                                     {"height", picture.height_px},
-                                     {"steps", picture.steps},
-                                     {"guidance_scale", picture.guidance_scale},
-                                     {"scheduler", picture.scheduler},
-                                     {"seed", picture.seed},
-                                     {"model", model}};
-  if (picture.negative_prompt) settings["negative_prompt"] = *picture.negative_prompt;
-  return settings.dump();
-}
 
 void add_warnings(std::vector<Warning>& to, const std::vector<Warning>& from) {
   for (const Warning& each : from) {
@@ -75,7 +61,7 @@ std::vector<std::pair<std::string, std::string>> headers_of(const PictureReply& 
 std::string encoded(const Image& image, const ImageRequest& request,
                     const GenerationRequest& picture, const std::string& model) {
   return encode(image, request.format, request.quality,
-                request.embed_metadata ? metadata_of(picture, model) : "");
+                request.embed_metadata ? picture_settings(picture, model) : "");
 }
 
 std::int64_t seconds_since_1970() {
