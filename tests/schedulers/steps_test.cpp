@@ -41,6 +41,27 @@ TEST(Euler, BeginsAtTheNoiseOfItsFirstTimestep) {
   }
 }
 
+/// On libtorch's meta device operations check shapes and devices and compute nothing; what reads a
+/// value back - .item(), a copy to the host, what makes the host wait for a GPU - throws.
+TEST(EveryScheduler, NeverWaitsForTheDevice) {
+  const at::TensorOptions meta = at::dtype(at::kHalf).device(at::kMeta);
+  const SchedulerChoice choice = stable_diffusion();
+  for (const SchedulerInfo& info : choice.list()) {
+    SchedulerStart start;
+    start.steps = 6;
+    start.noise = at::empty({1, 4, 4, 4}, meta);
+    start.noise_source = [&](at::ScalarType dtype) {
+      return at::empty({1, 4, 4, 4}, meta.dtype(dtype));
+    };
+    EXPECT_NO_THROW({
+      const auto scheduler = choice.make(info.name, start);
+      while (scheduler->next()) scheduler->feed(scheduler->model_input() * 0.5);
+      EXPECT_TRUE(scheduler->latents().is_meta());
+    }) << info.name;
+  }
+  EXPECT_THROW(at::empty({1}, meta).item(), c10::Error);
+}
+
 /// A model that knows the picture leads every scheduler to it, but for the noise that is left at
 /// timestep 0 and timesteps rounded beside their sigmas.
 TEST(EveryScheduler, ArrivesAtThePictureThatTheModelKnows) {

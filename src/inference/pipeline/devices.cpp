@@ -64,6 +64,13 @@ class CudaDriver {
     return static_cast<std::int64_t>(bytes);
   }
 
+  int capability_major_of(int index) const {
+    constexpr int kComputeCapabilityMajor = 75;  // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR
+    int major = 0;
+    call<int(int*, int, int)>("cuDeviceGetAttribute")(&major, kComputeCapabilityMajor, index);
+    return major;
+  }
+
  private:
   template <class Function>
   Function* call(const char* name) const {
@@ -120,6 +127,8 @@ c10::Device open_device(const std::string& name) {
   }
   return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(index));
 }
+
+int compute_capability_major(int index) { return CudaDriver().capability_major_of(index); }
 
 std::vector<DeviceInfo> list_devices() {
   std::vector<DeviceInfo> devices;

@@ -12,4 +12,8 @@ namespace ssd1b {
 /// the way out, in one line; Error(Usage) for another name.
 c10::Device open_device(const std::string& name);
 
+/// The first number of a GPU's compute capability: 8 Ampere and Ada, 9 Hopper. Of a GPU that
+/// open_device has opened. Throws Error(NoDevice).
+int compute_capability_major(int index);
+
 }  // namespace ssd1b

@@ -2,6 +2,8 @@
 
 #include <c10/util/Exception.h>
 
+#include <algorithm>
+#include <initializer_list>
 #include <new>
 #include <string>
 
@@ -12,10 +14,27 @@ namespace {
 
 constexpr const char* kOutOfMemory = "the device has not enough free memory for this picture";
 
-/// libtorch's CPU allocator reports exhaustion as a plain c10::Error.
+bool holds_any(const std::string& text, std::initializer_list<const char*> parts) {
+  return std::any_of(parts.begin(), parts.end(),
+                     [&](const char* part) { return text.find(part) != std::string::npos; });
+}
+
+/// Want of memory that comes as a plain c10::Error: of the CPU's allocator, and of CUDA's libraries
+/// when they make their workspace or a handle (NOT_INITIALIZED is what cuBLAS says then).
 bool speaks_of_memory(const std::string& text) {
-  return text.find("not enough memory") != std::string::npos ||
-         text.find("can't allocate memory") != std::string::npos;
+  return holds_any(text,
+                   {"not enough memory", "can't allocate memory", "CUDA error: out of memory",
+                    "CUBLAS_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_NOT_INITIALIZED",
+                    "CUDNN_STATUS_ALLOC_FAILED", "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION",
+                    "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION"});
+}
+
+/// CUDA's errors are sticky: every later call on the device fails with them too. Its libraries
+/// report a failed kernel of theirs in their own words.
+bool is_sticky(const c10::Error& error, const std::string& text) {
+  return dynamic_cast<const c10::AcceleratorError*>(&error) != nullptr ||
+         holds_any(text, {"CUDA error", "CUBLAS_STATUS_EXECUTION_FAILED",
+                          "CUDNN_STATUS_EXECUTION_FAILED", "CUDNN_STATUS_MAPPING_ERROR"});
 }
 
 }  // namespace
@@ -33,9 +52,7 @@ PictureFailed fault_of(const std::exception& error) {
     const std::string text = torch->what_without_backtrace();
     if (speaks_of_memory(text)) return {ErrorCode::OutOfMemory, kOutOfMemory};
     log_error("a unit of work failed", {{"libtorch", text}});
-    // CUDA's errors are sticky: every later call on the device fails with them too.
-    if (dynamic_cast<const c10::AcceleratorError*>(&error) != nullptr ||
-        text.find("CUDA error") != std::string::npos) {
+    if (is_sticky(*torch, text)) {
       throw Error(ErrorCode::DeviceLost,
                   "the device reports an error that it does not recover from");
     }

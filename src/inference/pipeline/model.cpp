@@ -116,7 +116,7 @@ void add_loras(ModelFolder& folder, const std::vector<LoraOption>& loras,
 }
 
 std::string cuda_version(const c10::Device& device) {
-  if (device.is_cpu()) return "";
+  if (!device.is_cuda()) return "";
   const long version = at::detail::getCUDAHooks().versionCUDART();  // 13000 is 13.0
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }

@@ -3,6 +3,7 @@
 #include <c10/core/InferenceMode.h>
 
 #include "inference/pipeline/cpu_threads.h"
+#include "inference/pipeline/device_work.h"
 #include "inference/pipeline/devices.h"
 #include "inference/pipeline/pipeline.h"
 #include "logging/log.h"
@@ -25,6 +26,7 @@ std::unique_ptr<Engine> open_model(const ModelOptions& options) {
   refuse_what_is_not_there(options);
   const c10::Device device = open_device(options.device);  // before any other torch call
   const c10::InferenceMode no_gradients;
+  set_up_device(device);
   at::set_num_threads(options.threads > 0 ? options.threads : usable_cores());
   try {
     auto pipeline = std::make_unique<Pipeline>(options, device);

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
+#include "inference/pipeline/device_work.h"
+
 namespace ssd1b {
 
 Picture::Picture(PictureId id, const GenerationRequest& request, const Model& model)
@@ -27,7 +29,7 @@ at::Tensor Picture::draw_noise(at::ScalarType dtype) {
       1, model_.info.latent_channels, request_.height_px / factor, request_.width_px / factor};
   // Drawn on the CPU in the dtype asked for, whatever the device, so that pictures equal
   // diffusers'.
-  return at::randn(shape, generator_, at::dtype(dtype)).to(model_.device);
+  return upload(at::randn(shape, generator_, at::dtype(dtype)), model_.device);
 }
 
 void Picture::begin(std::shared_ptr<const PromptEncoding> encoding) {

@@ -34,7 +34,8 @@ Pipeline::Pipeline(const ModelOptions& options, const c10::Device& device)
       // On the CPU sharing gains nothing and changes the low bits of a picture.
       shares_calls_(!device.is_cpu() && !options.batch_invariant),
       keep_latents_(options.keep_latents),
-      prompts_(model_) {}
+      prompts_(model_),
+      fence_(device) {}
 
 bool Pipeline::has_room_for(const GenerationRequest&) const {
   return true;  // the caller keeps the count below ModelInfo::max_pictures
@@ -101,6 +102,9 @@ void Pipeline::drop(PictureId id) {
   const auto found = find(id);
   if (found == pictures_.end()) return;
   pictures_.erase(found);
+  // Ids may come again, and the rows are large.
+  shared_by_.clear();
+  shared_ = UNetConditioning();
   turns_.forget(id);
 }
 
@@ -128,20 +132,15 @@ std::vector<PictureEvent> Pipeline::denoise(Picture& leader) {
   const std::vector<Picture*> group = group_of(leader);
   std::vector<at::Tensor> inputs;
   std::vector<double> timesteps;
-  std::vector<const UNetConditioning*> conditioning;
   for (const Picture* picture : group) {
     const std::int64_t rows = picture->conditioning().rows();
     inputs.push_back(picture->model_input());
     timesteps.insert(timesteps.end(), static_cast<std::size_t>(rows), picture->timestep());
-    conditioning.push_back(&picture->conditioning());
   }
-  const bool is_alone = group.size() == 1;
-  const UNetConditioning shared = is_alone ? UNetConditioning() : concat_rows(conditioning);
-  const at::Tensor output =
-      model_.unet({is_alone ? inputs.front() : at::cat(inputs),  // [rows of all, C, h, w]
-                   at::tensor(timesteps, at::dtype(at::kFloat)).to(model_.device),
-                   is_alone ? leader.conditioning() : shared},
-                  model_.tick);
+  const at::Tensor output = model_.unet(
+      {inputs.size() == 1 ? inputs.front() : at::cat(inputs),  // [rows of all, C, h, w]
+       upload(at::tensor(timesteps, at::dtype(at::kFloat)), model_.device), conditioning_of(group)},
+      model_.tick);
 
   std::vector<PictureEvent> events;
   std::int64_t row = 0;
@@ -149,14 +148,34 @@ std::vector<PictureEvent> Pipeline::denoise(Picture& leader) {
     const std::int64_t rows = picture->conditioning().rows();
     picture->feed(output.narrow(/*dim=*/0, row, rows));
     row += rows;
-    picture->timings.denoise_ms += ms_since(begin);
     events.push_back({picture->id(), picture->progress()});
   }
+  fence_.mark();
+  for (Picture* picture : group) picture->timings.denoise_ms += ms_since(begin);
   return events;
+}
+
+const UNetConditioning& Pipeline::conditioning_of(const std::vector<Picture*>& group) {
+  if (group.size() == 1) return group.front()->conditioning();
+  std::vector<PictureId> ids;
+  std::vector<const UNetConditioning*> parts;
+  for (const Picture* picture : group) {
+    ids.push_back(picture->id());
+    parts.push_back(&picture->conditioning());
+  }
+  if (ids != shared_by_) {
+    shared_by_.clear();
+    shared_ = concat_rows(parts);
+    shared_by_ = std::move(ids);
+  }
+  return shared_;
 }
 
 PictureEvent Pipeline::decode(Picture& picture) {
   if (!picture.has_begun()) encode(picture);  // told to finish before its first unit
+  const auto rest_of_call = Stopwatch::now();
+  fence_.wait();
+  picture.timings.denoise_ms += ms_since(rest_of_call);
   const auto begin = Stopwatch::now();
   const at::Tensor& latents = picture.latents();
   if (!is_finite(latents)) {

@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "inference/pipeline/device_work.h"
 #include "inference/pipeline/picture.h"
 #include "inference/pipeline/turn_order.h"
 
@@ -34,11 +35,16 @@ class Pipeline : public Engine {
   /// One UNet call for `leader` and all pictures that may share it.
   std::vector<PictureEvent> denoise(Picture& leader);
   std::vector<Picture*> group_of(Picture& leader);
+  /// What the rows of a group's pictures need, behind one another.
+  const UNetConditioning& conditioning_of(const std::vector<Picture*>& group);
 
   Model model_;
   const bool shares_calls_;
   const bool keep_latents_;
   PromptEncoder prompts_;
+  CallFence fence_;
+  std::vector<PictureId> shared_by_;  // whose rows `shared_` holds: a group stays for many calls
+  UNetConditioning shared_;
   TurnOrder turns_;
   Pictures pictures_;  // in order of arrival
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "inference/pipeline/device_work.h"
 #include "inference/tokenizer/unknown_words.h"
 
 namespace ssd1b {
@@ -57,7 +58,7 @@ PromptEncoder::Text PromptEncoder::encode_text(const std::string& text, int clip
   const Tokens first = model_.tokenizer.encode(text);
   const Tokens second = model_.tokenizer_2.encode(text);
   const auto as_tensor = [&](const Tokens& tokens) {
-    return at::tensor(tokens.ids, at::kLong).unsqueeze(0).to(model_.device);  // [1, L]
+    return upload(at::tensor(tokens.ids, at::kLong).unsqueeze(0), model_.device);  // [1, L]
   };
   const EncodedText narrow = model_.text_encoder(as_tensor(first), clip_skip, model_.tick);
   const EncodedText wide = model_.text_encoder_2(as_tensor(second), clip_skip, model_.tick);
@@ -80,7 +81,7 @@ std::shared_ptr<const PromptEncoding> PromptEncoder::make(const GenerationReques
   const Text prompt = encode_text(request.prompt, request.clip_skip);
   UNetPrompt rows{prompt.hidden,
                   prompt.pooled,
-                  time_ids(request, model_.precision.networks).to(model_.device),
+                  upload(time_ids(request, model_.precision.networks), model_.device),
                   {}};
   encoding->tokens_needed = prompt.tokens_needed;
   if (prompt.tokens_needed > limit) {
@@ -101,8 +102,10 @@ std::shared_ptr<const PromptEncoding> PromptEncoder::make(const GenerationReques
         {"negative_prompt_unused", "a negative prompt has no effect without guidance"});
   }
   if (model_.info.guidance_embedded) {
-    rows.guidance = guidance_sinusoids(request.guidance_scale, model_.unet_config.guidance_width)
-                        .to(model_.device, model_.precision.networks);
+    rows.guidance =
+        upload(guidance_sinusoids(request.guidance_scale, model_.unet_config.guidance_width)
+                   .to(model_.precision.networks),
+               model_.device);
   }
   if (!model_.known_words.empty()) {
     const std::vector<std::string> unknown = unknown_words(request.prompt, model_.known_words);

@@ -70,8 +70,8 @@ std::vector<std::string> unvisited_prefixes(const Vae& vae) {
 
 Image to_image(const at::Tensor& pixels) {
   const at::Tensor unit = (pixels * 0.5 + 0.5).clamp(0.0, 1.0);
-  const at::Tensor rows = unit.squeeze(0).permute({1, 2, 0}).to(at::kCPU, at::kFloat);  // [H, W, 3]
-  const at::Tensor bytes = (rows * 255.0).round().to(at::kByte).contiguous();
+  const at::Tensor rows = unit.squeeze(0).permute({1, 2, 0}).to(at::kFloat);  // [H, W, 3]
+  const at::Tensor bytes = (rows * 255.0).round().to(at::kByte).contiguous().to(at::kCPU);
   Image image;
   image.height_px = static_cast<int>(bytes.size(0));
   image.width_px = static_cast<int>(bytes.size(1));

@@ -165,6 +165,14 @@ void put_in_place(const Staged& staged) {
   if (!binding.updates.empty()) check_merged(binding, staged.target);
 }
 
+/// Convolutions of a GPU multiply channels-last pixels; with weights in the same order nothing is
+/// turned at every call.
+at::Tensor on_device(const at::Tensor& host, const c10::Device& device) {
+  const at::Tensor value = host.to(device);
+  const bool is_convolution = !device.is_cpu() && value.dim() == 4;
+  return is_convolution ? value.contiguous(at::MemoryFormat::ChannelsLast) : value;
+}
+
 /// Allocates the blocks, fills them and hands them to their parameters.
 void fill_group(std::vector<Block>& blocks, const LoadOptions& options) {
   std::vector<Piece> pieces;
@@ -186,7 +194,7 @@ void fill_group(std::vector<Block>& blocks, const LoadOptions& options) {
     if (options.tick) options.tick();
   }
   for (Block& block : blocks) {
-    block.owner->value = block.host.to(options.device);
+    block.owner->value = on_device(block.host, options.device);
     block.host.reset();
     for (const Binding* binding : block.parts) {
       binding->parameter->value = rows_of(block.owner->value, *binding);

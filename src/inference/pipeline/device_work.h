@@ -1,0 +1,36 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
+#include <c10/core/Event.h>
+
+#include <optional>
+
+namespace ssd1b {
+
+/// The tensor on `device`. To a GPU it goes through pinned memory, behind what is enqueued there:
+/// the host waits for nothing.
+at::Tensor upload(const at::Tensor& host, const c10::Device& device);
+
+/// Keeps the host at most one UNet call ahead of the device: so far that the device never waits for
+/// the host, no farther, so that a cancelled picture costs one call. On the CPU it does nothing.
+/// Used by the device thread only.
+class CallFence {
+ public:
+  explicit CallFence(const c10::Device& device) : device_(device) {}
+
+  /// A call has been enqueued: waits for the one before it.
+  void mark();
+  /// Waits for all calls that were marked.
+  void wait();
+
+ private:
+  const c10::Device device_;
+  std::optional<c10::Event> last_;
+};
+
+/// Settings of libtorch that hold for the process and the thread that computes: which attention
+/// kernels are tried first, float32 that is float32, the same bytes for the same request. Logged.
+void set_up_device(const c10::Device& device);
+
+}  // namespace ssd1b
