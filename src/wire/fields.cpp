@@ -33,7 +33,7 @@ int as_small_integer(const json& value, const char* name, int low, int high) {
 
 }  // namespace
 
-FieldReader::FieldReader(const std::string& text) {
+FlatObjectReader::FlatObjectReader(const std::string& text) {
   std::set<std::string> names;
   const auto guard = [&](int depth, json::parse_event_t event, json& parsed) {
     // Depth 1 holds the fields, 2 the values of a list; a list of lists or an object is not flat.
@@ -54,7 +54,7 @@ FieldReader::FieldReader(const std::string& text) {
   if (!object_.is_object()) refuse("it is not one flat object");
 }
 
-json FieldReader::take(const char* name) {
+json FlatObjectReader::take(const char* name) {
   const auto found = object_.find(name);
   if (found == object_.end()) refuse(std::string(name) + " is missing");
   json value = std::move(*found);
@@ -62,42 +62,42 @@ json FieldReader::take(const char* name) {
   return value;
 }
 
-std::string FieldReader::text(const char* name) {
+std::string FlatObjectReader::text(const char* name) {
   json value = take(name);
   if (!value.is_string()) refuse_field(name, "a string");
   return std::move(value.get_ref<std::string&>());
 }
 
-std::optional<std::string> FieldReader::optional_text(const char* name) {
+std::optional<std::string> FlatObjectReader::optional_text(const char* name) {
   json value = take(name);
   if (value.is_null()) return std::nullopt;
   if (!value.is_string()) refuse_field(name, "a string or null");
   return std::move(value.get_ref<std::string&>());
 }
 
-int FieldReader::small_integer(const char* name, int low, int high) {
+int FlatObjectReader::small_integer(const char* name, int low, int high) {
   return as_small_integer(take(name), name, low, high);
 }
 
-std::uint64_t FieldReader::unsigned_integer(const char* name) {
+std::uint64_t FlatObjectReader::unsigned_integer(const char* name) {
   const json value = take(name);
   if (!value.is_number_unsigned()) refuse_field(name, "an integer of 0 or more");
   return value.get<std::uint64_t>();
 }
 
-double FieldReader::number(const char* name) {
+double FlatObjectReader::number(const char* name) {
   const json value = take(name);
   if (!value.is_number()) refuse_field(name, "a number");
   return value.get<double>();
 }
 
-bool FieldReader::boolean(const char* name) {
+bool FlatObjectReader::boolean(const char* name) {
   const json value = take(name);
   if (!value.is_boolean()) refuse_field(name, "true or false");
   return value.get<bool>();
 }
 
-std::vector<std::string> FieldReader::texts(const char* name) {
+std::vector<std::string> FlatObjectReader::texts(const char* name) {
   const json list = take(name);
   if (!list.is_array()) refuse_field(name, "a list of strings");
   std::vector<std::string> texts;
@@ -108,7 +108,7 @@ std::vector<std::string> FieldReader::texts(const char* name) {
   return texts;
 }
 
-std::vector<int> FieldReader::small_integers(const char* name, int low, int high) {
+std::vector<int> FlatObjectReader::small_integers(const char* name, int low, int high) {
   const json list = take(name);
   if (!list.is_array()) refuse_field(name, "a list of integers");
   std::vector<int> integers;
@@ -118,7 +118,7 @@ std::vector<int> FieldReader::small_integers(const char* name, int low, int high
   return integers;
 }
 
-void FieldReader::expect_end() const {
+void FlatObjectReader::expect_end() const {
   if (!object_.empty()) refuse("no field has the name " + object_.begin().key());
 }
 

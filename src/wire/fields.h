@@ -10,9 +10,9 @@ namespace ssd1b {
 
 /// Reads one flat JSON object: values are scalars or lists of scalars. Every field must be there,
 /// of its type, once, and none may be left over; anything else is Error(MalformedRequest).
-class FieldReader {
+class FlatObjectReader {
  public:
-  explicit FieldReader(const std::string& json);
+  explicit FlatObjectReader(const std::string& json);
 
   std::string text(const char* name);
   std::optional<std::string> optional_text(const char* name);  // null: none

@@ -28,7 +28,7 @@ json to_json(const GenerationRequest& request) {
 }
 
 GenerationRequest request_from(const std::string& text) {
-  FieldReader fields(text);
+  FlatObjectReader fields(text);
   GenerationRequest request;
   request.prompt = fields.text("prompt");
   request.negative_prompt = fields.optional_text("negative_prompt");
@@ -49,7 +49,7 @@ GenerationRequest request_from(const std::string& text) {
   return request;
 }
 
-void expect_bare(const Frame& frame) { FieldReader(frame.json).expect_end(); }
+void expect_bare(const Frame& frame) { FlatObjectReader(frame.json).expect_end(); }
 
 struct Encoder {
   Frame operator()(const AdmitMessage& message) const {
@@ -71,6 +71,9 @@ Frame encode(ServerMessage message) { return std::visit(Encoder{}, message); }
 ServerMessage decode_server_message(Frame frame) {
   if (!frame.bytes.empty()) {
     throw Error(ErrorCode::MalformedRequest, "the server's messages carry no bytes");
+  }
+  if (frame.type == FrameType::Stop && frame.picture != 0) {
+    throw Error(ErrorCode::MalformedRequest, "stop is of no picture");
   }
   switch (frame.type) {
     case FrameType::Admit:

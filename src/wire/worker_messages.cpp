@@ -52,7 +52,7 @@ json to_json(const ModelInfo& model) {
       {"cuda_version", model.cuda_version}};
 }
 
-std::vector<SchedulerInfo> schedulers_from(FieldReader& fields) {
+std::vector<SchedulerInfo> schedulers_from(FlatObjectReader& fields) {
   std::vector<std::string> names = fields.texts("scheduler_names");
   std::vector<std::string> classes = fields.texts("scheduler_classes");
   const std::vector<int> max_steps = fields.small_integers("scheduler_max_steps", 1, 1 << 20);
@@ -79,7 +79,7 @@ std::vector<SchedulerInfo> schedulers_from(FieldReader& fields) {
 }
 
 ModelInfo model_from(const std::string& text) {
-  FieldReader fields(text);
+  FlatObjectReader fields(text);
   ModelInfo model;
   model.type = fields.text("type");
   model.device = fields.text("device");
@@ -122,7 +122,7 @@ json to_json(const GeneratedImage& result) {
               {"vae_ms", result.timings.vae_ms}};
 }
 
-Image image_from(FieldReader& fields, std::vector<std::uint8_t> bytes) {
+Image image_from(FlatObjectReader& fields, std::vector<std::uint8_t> bytes) {
   Image image;
   image.width_px = fields.small_integer("width", 1, kMaxSidePx);
   image.height_px = fields.small_integer("height", 1, kMaxSidePx);
@@ -136,7 +136,7 @@ Image image_from(FieldReader& fields, std::vector<std::uint8_t> bytes) {
 }
 
 GeneratedImage result_from(Frame frame) {
-  FieldReader fields(frame.json);
+  FlatObjectReader fields(frame.json);
   GeneratedImage result;
   result.image = image_from(fields, std::move(frame.bytes));
   result.seed = fields.unsigned_integer("seed");
@@ -156,7 +156,7 @@ GeneratedImage result_from(Frame frame) {
 }
 
 ProgressMessage progress_from(const Frame& frame) {
-  FieldReader fields(frame.json);
+  FlatObjectReader fields(frame.json);
   ProgressMessage message;
   message.id = frame.picture;
   message.progress.step = fields.small_integer("step");
@@ -169,7 +169,7 @@ ProgressMessage progress_from(const Frame& frame) {
 }
 
 PreviewMessage preview_from(Frame frame) {
-  FieldReader fields(frame.json);
+  FlatObjectReader fields(frame.json);
   PreviewMessage message;
   message.id = frame.picture;
   message.preview.image = image_from(fields, std::move(frame.bytes));
@@ -181,7 +181,7 @@ PreviewMessage preview_from(Frame frame) {
 
 /// The code and the message of a FailedMessage or a FatalMessage.
 std::pair<ErrorCode, std::string> fault_from(const Frame& frame) {
-  FieldReader fields(frame.json);
+  FlatObjectReader fields(frame.json);
   const std::string name = fields.text("code");
   std::string message = fields.text("message");
   fields.expect_end();
@@ -236,18 +236,23 @@ bool may_carry_bytes(FrameType type) {
   return type == FrameType::Preview || type == FrameType::Finished;
 }
 
+bool is_of_no_picture(FrameType type) {
+  return type == FrameType::Ready || type == FrameType::Tick || type == FrameType::Fatal;
+}
+
 }  // namespace
 
 Frame encode(WorkerMessage message) { return std::visit(Encoder{}, message); }
 
 WorkerMessage decode_worker_message(Frame frame) {
   if (!frame.bytes.empty() && !may_carry_bytes(frame.type)) refuse("it carries bytes");
+  if (frame.picture != 0 && is_of_no_picture(frame.type)) refuse("it names a picture");
   const PictureId id = frame.picture;
   switch (frame.type) {
     case FrameType::Ready:
       return ReadyMessage{model_from(frame.json)};
     case FrameType::Tick:
-      FieldReader(frame.json).expect_end();
+      FlatObjectReader(frame.json).expect_end();
       return TickMessage{};
     case FrameType::Progress:
       return progress_from(frame);

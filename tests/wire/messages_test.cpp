@@ -220,6 +220,14 @@ TEST(Messages, RefusesBytesAndMessagesWhereNoneBelong) {
   EXPECT_THROW(decode_worker_message(encode(ServerMessage(StopMessage{}))), Error);
 }
 
+TEST(Messages, RefusesAPictureWhereNoneBelongs) {
+  for (Frame& frame : example_frames()) {
+    if (frame.picture != 0) continue;
+    frame.picture = 5;
+    EXPECT_NE(refusal_of(frame), "accepted") << static_cast<int>(frame.type);
+  }
+}
+
 TEST(Messages, RefusesAnUnknownErrorCode) {
   EXPECT_THAT(refusal_of({FrameType::Fatal, 0, R"({"code":"nonsense","message":""})", {}}),
               HasSubstr("nonsense"));

@@ -80,7 +80,7 @@ void Listener::bind_to(const std::string& host, int port) {
               "cannot listen on " + host + " port " + std::to_string(port) + ": " + reason);
 }
 
-Accepted Listener::accept_next() {
+AcceptedSocket Listener::accept_next() {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   int fd = -1;
@@ -102,7 +102,7 @@ Listener::Refusal Listener::refuse_next(const std::string& reply) {
   reserve_.reset();
   Refusal outcome = Refusal::Done;
   {
-    const Accepted next = accept_next();
+    const AcceptedSocket next = accept_next();
     if (next.socket.is_open()) {
       send_now(next.socket.get(), reply);
       shutdown(next.socket.get(), SHUT_WR);

@@ -9,7 +9,7 @@
 namespace ssd1b {
 
 /// What came of one call of accept.
-struct Accepted {
+struct AcceptedSocket {
   Descriptor socket;    // non-blocking; closed where nothing came
   std::string address;  // of the peer, without its port
   int error = 0;        // errno; 0 with a closed socket: nobody waits
@@ -28,7 +28,7 @@ class Listener {
   int port() const { return port_; }
 
   /// Takes the next connection; does not block.
-  Accepted accept_next();
+  AcceptedSocket accept_next();
 
   /// Without a free descriptor no connection can be taken, and none refused either. So one is kept
   /// in reserve: it is given up for the next connection, `reply` is sent there, and it is taken
