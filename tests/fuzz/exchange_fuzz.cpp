@@ -1,23 +1,16 @@
 // Any bytes as what a connection receives. What the gate lets through must be one request to
 // httplib too, answered once.
 #include <cstdint>
-#include <cstdlib>
-#include <iostream>
 #include <string>
 #include <string_view>
 
+#include "require.h"
 #include "service/http/gate/request_reader.h"
 #include "service/http/reply_writer.h"
 
 namespace {
 
 using ssd1b::RequestReader;
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::cerr << "does not hold: " << what << std::endl;
-  std::abort();
-}
 
 void check_exchange(const ssd1b::RequestHead& head) {
   int calls = 0;

@@ -2,23 +2,16 @@
 // reader and come out the same in any pieces.
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
-#include <iostream>
 #include <string>
 #include <vector>
 
+#include "require.h"
 #include "service/http/gate/request_reader.h"
 
 namespace {
 
 using ssd1b::RequestHead;
 using ssd1b::RequestReader;
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::cerr << "does not hold: " << what << std::endl;
-  std::abort();
-}
 
 std::string lower(std::string text) {
   for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;

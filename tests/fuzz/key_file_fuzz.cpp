@@ -1,20 +1,13 @@
 // Any bytes as a key file: keys with sound limits, or one Error(Usage) that shows no key.
 #include <cstdint>
-#include <cstdlib>
-#include <iostream>
 #include <set>
 #include <string>
 
+#include "require.h"
 #include "service/http/keys/key_file.h"
 #include "ssd1b/error.h"
 
 namespace {
-
-void require(bool holds, const char* what) {
-  if (holds) return;
-  std::cerr << "does not hold: " << what << std::endl;
-  std::abort();
-}
 
 void check(const ssd1b::KeyFile& file) {
   std::set<std::string> names;
