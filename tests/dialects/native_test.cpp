@@ -124,6 +124,28 @@ TEST(Native, GuidanceHoldsAtBothEnds) {
   }
 }
 
+TEST(Native, FaultsShowNumbersAsTheyWereWritten) {
+  const auto got = [](const std::string& name, const std::string& value) {
+    const std::string body = with(name, value);
+    try {
+      parse_native(parse_json(body), {"", "", body}, example_model(), example_rules());
+    } catch (const Error& error) {
+      const std::string text = error.what();
+      return text.substr(text.rfind("got "));
+    }
+    return std::string("nothing was wrong");
+  };
+
+  EXPECT_EQ(got("seed", "18446744073709551616"), "got 18446744073709551616");
+  EXPECT_EQ(got("seed", "-2.0"), "got -2.0");
+  EXPECT_EQ(got("steps", "0.0"), "got 0.0");
+  EXPECT_EQ(got("steps", "1e3"), "got 1e3");
+  EXPECT_EQ(got("steps", "151"), "got 151");
+  EXPECT_EQ(got("steps", "2.50"), "got 2.50");
+  EXPECT_EQ(got("guidance_scale", "50.10"), "got 50.10");
+  EXPECT_EQ(got("steps", "1." + std::string(500, '0') + "1").size(), 4 + 64 + 3u);
+}
+
 TEST(Native, PromptHoldsUpTo4096BytesOfAnyScript) {
   const auto body = [](const std::string& prompt) { return "{\"prompt\": \"" + prompt + "\"}"; };
   std::string marks;

@@ -166,12 +166,17 @@ TEST_F(DispatcherTest, RefusesForGoodWhatCouldNeverBeHeldTogether) {
   const std::vector<GenerationRequest> four(4, request("a red apple"));
 
   EXPECT_EQ(dispatcher->submit(three, ticket()).size(), 3u);
-  try {
-    dispatcher->submit(four, ticket());
-    FAIL() << "it was accepted";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::InvalidValue);
-    EXPECT_EQ(error.param(), "num_images");
+  JobTicket of_openai = ticket();
+  of_openai.count_field = "n";
+  for (const JobTicket& each : {ticket(), of_openai}) {
+    try {
+      dispatcher->submit(four, each);
+      FAIL() << "it was accepted";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::InvalidValue);
+      EXPECT_EQ(error.param(), each.count_field);
+      EXPECT_EQ(std::string(error.what()).rfind(each.count_field + " must be at most 3", 0), 0u);
+    }
   }
 }
 

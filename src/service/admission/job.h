@@ -21,6 +21,7 @@ struct JobTicket {
   std::string request_id;  // X-Request-Id
   std::string client;      // the key's name; empty where no key is asked for
   Clock::time_point deadline;
+  std::string count_field = "num_images";  // what the request calls the number of its pictures
 };
 
 /// Why a job ended without a picture.

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "service/dialects/image_request.h"
@@ -29,8 +30,9 @@ struct PictureReply {
 
 /// What a dialect needs to know beside the body.
 struct RequestContext {
-  std::string accept;      // the Accept header
-  std::string path_model;  // the model that the path names; empty where it names none
+  std::string accept;          // the Accept header
+  std::string path_model;      // the model that the path names; empty where it names none
+  std::string_view body = {};  // the JSON text, to show its numbers as the client wrote them
 };
 
 /// One way of asking for pictures: JSON in, JSON out. Bytes and headers are the same for all.

@@ -78,7 +78,9 @@ std::string number_text(double value) { return Json(value).dump(); }
 
 }  // namespace
 
-FieldReader::FieldReader(const Json& object, const FieldNames& names, std::string path) {
+FieldReader::FieldReader(const Json& object, const FieldNames& names, std::string_view text,
+                         std::string path)
+    : text_(text) {
   if (!object.is_object()) {
     throw Error(ErrorCode::InvalidValue,
                 (path.empty() ? "the body" : path) + " must be a JSON object, got " + shown(object),
@@ -130,11 +132,16 @@ std::string FieldReader::name(const std::string& field) const {
   throw Error(ErrorCode::InternalError, "the dialect has no field " + field + ": this is a bug");
 }
 
-Error FieldReader::invalid(const std::string& field, const std::string& must) const {
+std::string FieldReader::shown_value(const std::string& field) const {
   const Json* value = find(field);
+  if (value == nullptr) return "nothing";
+  const std::string number = value->is_number() ? written_number(text_, name(field)) : "";
+  return number.empty() ? shown(*value) : shown(number);
+}
+
+Error FieldReader::invalid(const std::string& field, const std::string& must) const {
   return Error(ErrorCode::InvalidValue,
-               name(field) + " must be " + must + ", got " + (value ? shown(*value) : "nothing"),
-               name(field));
+               name(field) + " must be " + must + ", got " + shown_value(field), name(field));
 }
 
 std::optional<std::string> FieldReader::text(const std::string& field) const {

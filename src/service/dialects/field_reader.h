@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "service/dialects/json_text.h"
@@ -32,8 +33,10 @@ struct FieldNames {
 class FieldReader {
  public:
   /// Throws InvalidValue where `object` is none, UnknownField naming every field that is not in
-  /// `names`, DuplicateField for two names of one field, NotSupported. Keeps references to both.
-  FieldReader(const Json& object, const FieldNames& names, std::string path = "");
+  /// `names`, DuplicateField for two names of one field, NotSupported. Keeps references to both,
+  /// and to the `text` of the whole body, whose numbers its errors show.
+  FieldReader(const Json& object, const FieldNames& names, std::string_view text,
+              std::string path = "");
 
   /// Takes in the fields of a nested object, so that one reader has all of a request's.
   void add(const FieldReader& nested);
@@ -73,7 +76,9 @@ class FieldReader {
   };
 
   const Json* find(const std::string& field) const;
+  std::string shown_value(const std::string& field) const;
 
+  std::string_view text_;
   std::vector<Source> sources_;
   std::map<std::string, Value> values_;  // by the field's id
 };

@@ -27,9 +27,9 @@ const FieldNames& hugging_face_parameters() {
 ImageRequest parse_hugging_face(const Json& body, const RequestContext& context,
                                 const ModelInfo& model, const RequestRules& rules) {
   if (!context.path_model.empty()) check_model_name(context.path_model, /*param=*/"", rules);
-  FieldReader fields(body, hugging_face_fields());
+  FieldReader fields(body, hugging_face_fields(), context.body);
   if (const Json* parameters = fields.nested("parameters")) {
-    fields.add(FieldReader(*parameters, hugging_face_parameters(), "parameters"));
+    fields.add(FieldReader(*parameters, hugging_face_parameters(), context.body, "parameters"));
   }
   ImageRequest request = read_pictures(fields, default_request(model), model, rules);
   const ReplyChoice choice =

@@ -33,7 +33,8 @@ struct ImageRequest {
   int quality = 90;
   bool embed_metadata = false;
   std::chrono::milliseconds timeout{0};
-  std::vector<Warning> warnings;  // what is known before a picture is made
+  std::vector<Warning> warnings;           // what is known before a picture is made
+  std::string count_field = "num_images";  // as the client calls the number of pictures
 };
 
 }  // namespace ssd1b

@@ -169,6 +169,52 @@ class DocumentBuilder final : public nlohmann::json_sax<Json> {
   Json document_;
 };
 
+/// Finds the number at one path.
+class NumberFinder final : public nlohmann::json_sax<Json> {
+ public:
+  explicit NumberFinder(const std::string& path) : path_(path) {}
+
+  std::string found;
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t& number) override {
+    if (path() == path_) found = number;
+    return true;
+  }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override {
+    keys_.emplace_back();
+    return true;
+  }
+  bool key(string_t& name) override {
+    keys_.back() = name;
+    return true;
+  }
+  bool end_object() override {
+    keys_.pop_back();
+    return true;
+  }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;
+  }
+
+ private:
+  std::string path() const {
+    std::string path;
+    for (const std::string& key : keys_) path += (path.empty() ? "" : ".") + key;
+    return path;
+  }
+
+  const std::string& path_;
+  std::vector<std::string> keys_;
+};
+
 }  // namespace
 
 Json parse_json(const std::string& text) {
@@ -180,6 +226,12 @@ Json parse_json(const std::string& text) {
   Json::sax_parse(text, &builder, nlohmann::detail::input_format_t::json, /*strict=*/true,
                   /*ignore_comments=*/false);
   return builder.take();
+}
+
+std::string written_number(std::string_view text, const std::string& path) {
+  NumberFinder finder(path);
+  Json::sax_parse(text.begin(), text.end(), &finder);
+  return finder.found;
 }
 
 std::string json_text(const Json& value) {

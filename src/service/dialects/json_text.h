@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 
 namespace ssd1b {
 
@@ -13,6 +14,11 @@ using Json = nlohmann::json;
 /// with the byte's position, or Error(DuplicateField) for a name that stands twice in one object,
 /// on any level.
 Json parse_json(const std::string& text);
+
+/// The number at a path of names (`parameters.seed`) as `text`, which parse_json has taken, writes
+/// it; empty where the number has neither fraction nor exponent and fits 64 bits: the document then
+/// holds it as it was written.
+std::string written_number(std::string_view text, const std::string& path);
 
 /// The text of a reply. Never throws: bytes that are not UTF-8 become U+FFFD.
 std::string json_text(const Json& value);

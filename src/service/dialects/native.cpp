@@ -52,7 +52,7 @@ const FieldNames& native_fields() {
 
 ImageRequest parse_native(const Json& body, const RequestContext& context, const ModelInfo& model,
                           const RequestRules& rules) {
-  const FieldReader fields(body, native_fields());
+  const FieldReader fields(body, native_fields(), context.body);
   ImageRequest request = read_pictures(fields, default_request(model), model, rules);
 
   const auto kind = read_kind(fields);

@@ -134,9 +134,9 @@ const FieldNames& openai_fields() {
   return kFields;
 }
 
-ImageRequest parse_openai(const Json& body, const RequestContext&, const ModelInfo& model,
+ImageRequest parse_openai(const Json& body, const RequestContext& context, const ModelInfo& model,
                           const RequestRules& rules) {
-  const FieldReader fields(body, openai_fields());
+  const FieldReader fields(body, openai_fields(), context.body);
   if (const auto name = fields.text("model")) {
     check_model_name(*name, fields.name("model"), rules);
   }

@@ -118,6 +118,7 @@ ImageRequest read_pictures(const FieldReader& fields, const GenerationRequest& d
   GenerationRequest picture = read_picture(fields, defaults, model, rules);
   const auto count =
       static_cast<std::uint64_t>(fields.integer("num_images", 1, rules.max_images).value_or(1));
+  if (fields.has("num_images")) request.count_field = fields.name("num_images");
   const std::uint64_t seed = read_seed(fields, count);
   for (std::uint64_t i = 0; i < count; ++i) {
     picture.seed = seed + i;

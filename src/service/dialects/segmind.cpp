@@ -53,10 +53,10 @@ const FieldNames& segmind_fields() {
   return kFields;
 }
 
-ImageRequest parse_segmind(const Json& body, const RequestContext&, const ModelInfo& model,
+ImageRequest parse_segmind(const Json& body, const RequestContext& context, const ModelInfo& model,
                            const RequestRules& rules) {
   const Json translated = with_our_scheduler(body);
-  const FieldReader fields(translated, segmind_fields());
+  const FieldReader fields(translated, segmind_fields(), context.body);
   ImageRequest request = read_pictures(fields, default_request(model), model, rules);
   const bool wants_base64 = fields.boolean("base64").value_or(false);
   request.reply = wants_base64 ? ReplyKind::JsonText : ReplyKind::Bytes;

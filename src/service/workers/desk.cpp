@@ -67,9 +67,9 @@ void Desk::check_capacity(const std::vector<Accepted>& pictures, const JobTicket
   const int capacity = limits_.queue_size + places();
   if (wanted > capacity) {
     throw Error(ErrorCode::InvalidValue,
-                "num_images must be at most " + std::to_string(capacity) +
+                ticket.count_field + " must be at most " + std::to_string(capacity) +
                     ", as many as this server can hold at a time, got " + std::to_string(wanted),
-                "num_images");
+                ticket.count_field);
   }
   std::int64_t bytes = backlog_.queued_bytes();
   for (const Accepted& each : pictures) bytes += each.bytes;
