@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
@@ -69,6 +70,12 @@ void load(const std::string& device, const std::function<void()>& tick) {
   const auto until = std::chrono::steady_clock::now() + load_time;
   while (std::chrono::steady_clock::now() < until) {
     tick();
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  const auto slow_disk = duration_of(variable("SSD1B_FAKE_SLOW_DISK", "0ms"));
+  const auto read_until = std::chrono::steady_clock::now() + slow_disk;
+  while (std::chrono::steady_clock::now() < read_until) {
+    std::ifstream("/proc/self/exe").get();
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   while (names(variable("SSD1B_FAKE_HANGING_DEVICES"), device)) {

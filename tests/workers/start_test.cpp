@@ -110,6 +110,14 @@ TEST_F(WorkerStartTest, ASlowLoadThatTicksIsNotAHungOne) {
   EXPECT_EQ(restarts("hung"), 0);
 }
 
+TEST_F(WorkerStartTest, ALoadFromASlowDiskIsNotAHungOne) {
+  variables.set("SSD1B_FAKE_SLOW_DISK", "2500ms");
+  tuning.hang_floor = seconds(1);
+  start_ready();
+
+  EXPECT_EQ(restarts("hung"), 0);
+}
+
 TEST_F(WorkerStartTest, AutomaticTakesEveryUsableGpu) {
   options.pipeline.device = "auto";
   list_gpus(true, true);

@@ -154,4 +154,17 @@ std::int64_t ChildProcess::memory_bytes() const {
   return resident_pages * sysconf(_SC_PAGESIZE);
 }
 
+std::int64_t ChildProcess::bytes_read() const {
+  if (end_) return 0;
+  std::ifstream counters("/proc/" + std::to_string(pid_) + "/io");
+  std::int64_t bytes = 0;
+  std::string name;
+  std::int64_t value = 0;
+  while (counters >> name >> value) {
+    // By read(), and from the disk: what is mapped into memory is in the second alone.
+    if (name == "rchar:" || name == "read_bytes:") bytes += value;
+  }
+  return bytes;
+}
+
 }  // namespace ssd1b

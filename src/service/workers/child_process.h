@@ -50,6 +50,9 @@ class ChildProcess {
   /// Resident memory; 0 where it has ended.
   std::int64_t memory_bytes() const;
 
+  /// What it has read from files and disks so far; 0 where the system does not tell.
+  std::int64_t bytes_read() const;
+
  private:
   pid_t pid_ = -1;
   std::optional<ExitStatus> end_;

@@ -42,6 +42,7 @@ bool DeviceWorker::is_hanging() const {
 
 void DeviceWorker::start(Clock::time_point now) {
   was_ready_ = false;
+  bytes_read_ = 0;
   last_words_.reset();
   ended_for_.reset();
   try {
@@ -99,8 +100,17 @@ std::vector<WorkerMessage> DeviceWorker::receive(Clock::time_point now) {
   return messages;
 }
 
+/// A model may come from a slow disk, and the libraries too, before the first line of the program
+/// has run: as long as it reads it does not hang.
+void DeviceWorker::look_whether_it_reads(Clock::time_point now) {
+  const std::int64_t bytes_read = process_->bytes_read();
+  if (bytes_read > bytes_read_) watch_.sign_of_life(now);
+  bytes_read_ = bytes_read;
+}
+
 bool DeviceWorker::end_if_hung(Clock::time_point now) {
   if (phase_ != Phase::Starting && phase_ != Phase::Ready) return false;
+  if (phase_ == Phase::Starting) look_whether_it_reads(now);
   const std::optional<Clock::time_point> hangs_at = watch_.hangs_at();
   if (!hangs_at || now < *hangs_at) return false;
   log_error("worker ended: it hangs", {{"device", device_}, {"pid", process_->pid()}});

@@ -81,6 +81,7 @@ class DeviceWorker {
   void leave_out();
 
  private:
+  void look_whether_it_reads(Clock::time_point now);
   void begin_end(Clock::time_point now, std::optional<RestartReason> reason, bool is_to_be_killed);
   WorkerEnd describe(const ExitStatus& status) const;
 
@@ -91,6 +92,7 @@ class DeviceWorker {
   Phase phase_ = Phase::Down;
   bool has_ever_been_ready_ = false;
   bool was_ready_ = false;  // this process
+  std::int64_t bytes_read_ = 0;
   Clock::time_point starts_at_;
   Clock::time_point killed_at_;  // Ending: a process that lingers is killed then
   std::unique_ptr<ChildProcess> process_;
