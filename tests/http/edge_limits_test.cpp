@@ -224,6 +224,19 @@ TEST(EdgeEnd, StopsAtOnceWhereNothingIsHandled) {
   EXPECT_EQ(first_status(clients[1]->read_to_end()), 503);
 }
 
+TEST(EdgeEnd, StopAnswersThoseWhoHaveConnected) {
+  EdgeServer server;
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 100; ++i) {
+    clients.push_back(std::make_unique<RawClient>(server.port()));
+    clients.back()->send(kHello);
+  }
+
+  server.server().stop();
+
+  for (const auto& client : clients) EXPECT_EQ(first_status(client->read_to_end()), 200);
+}
+
 TEST(EdgeEnd, StopLetsHandlersFinish) {
   EdgeServer server;
   RawClient client(server.port());

@@ -21,10 +21,17 @@ constexpr int kOtherDescriptors = 48;  // logs, pipes, workers
 
 }  // namespace
 
-/// The system may allow fewer descriptors than there may be connections.
+/// The system may allow fewer descriptors than there may be connections. Its soft limit is raised
+/// as far as needed and allowed; a worker inherits it, and does no harm with it.
 int EdgeLoop::connections_that_fit(int wanted) {
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return wanted;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
+  const rlim_t needed = static_cast<rlim_t>(wanted) + kOtherDescriptors;
+  if (limit.rlim_cur < needed) {
+    const rlimit raised{std::min(needed, limit.rlim_max), limit.rlim_max};
+    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  }
+  if (limit.rlim_cur == RLIM_INFINITY) return wanted;
   const auto descriptors = static_cast<long>(std::min<rlim_t>(limit.rlim_cur, 1 << 30));
   const int fit = static_cast<int>(std::max(8L, descriptors - kOtherDescriptors));
   if (fit < wanted) {
@@ -37,7 +44,7 @@ int EdgeLoop::connections_that_fit(int wanted) {
 void EdgeLoop::accept_all() {
   bool has_progress = false;
   for (int i = 0; i < kAcceptsAtOnce; ++i) {
-    Accepted accepted = listener_.accept_next();
+    AcceptedSocket accepted = listener_.accept_next();
     if (accepted.socket.is_open()) {
       has_progress = true;
       accept_pause_ = {};
@@ -45,10 +52,7 @@ void EdgeLoop::accept_all() {
     } else if (accepted.error == 0) {
       return;
     } else {
-      {
-        const std::lock_guard lock(counters_mutex_);
-        ++counters_.accept_errors[accepted.error];
-      }
+      count([&] { ++counters_.accept_errors[accepted.error]; });
       const Listener::Refusal outcome = make_room_after(accepted.error);
       if (outcome == Listener::Refusal::NobodyWaits) return;
       if (outcome == Listener::Refusal::Done) has_progress = true;
@@ -63,10 +67,7 @@ Listener::Refusal EdgeLoop::make_room_after(int accept_error) {
   if (accept_error != EMFILE && accept_error != ENFILE) return Listener::Refusal::Failed;
   if (evict_oldest_idle()) return Listener::Refusal::Done;
   const Listener::Refusal outcome = listener_.refuse_next(answerer_.too_many_connections());
-  if (outcome == Listener::Refusal::Done) {
-    const std::lock_guard lock(counters_mutex_);
-    ++counters_.connections_refused;
-  }
+  if (outcome == Listener::Refusal::Done) count([&] { ++counters_.connections_refused; });
   return outcome;
 }
 
@@ -85,7 +86,7 @@ void EdgeLoop::accept_again() {
   epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, listener_.fd(), &event);
 }
 
-void EdgeLoop::admit(Accepted accepted) {
+void EdgeLoop::admit(AcceptedSocket accepted) {
   const auto of_address = connections_of_address_.find(accepted.address);
   const bool is_address_full = settings_.max_connections_per_address &&
                                of_address != connections_of_address_.end() &&
@@ -96,11 +97,7 @@ void EdgeLoop::admit(Accepted accepted) {
 
   ++limited_connections_;
   ++connections_of_address_[accepted.address];
-  {
-    const std::lock_guard lock(counters_mutex_);
-    ++counters_.connections_accepted;
-    counters_.connections_open = limited_connections_;
-  }
+  count([&] { ++counters_.connections_accepted; });
   auto owned = std::make_unique<Connection>(std::move(accepted.socket), accepted.address);
   Connection& connection = *owned;
   connections_[connection.fd()] = std::move(owned);
@@ -109,11 +106,8 @@ void EdgeLoop::admit(Accepted accepted) {
   receive(connection);  // mostly the request has come with the connection
 }
 
-void EdgeLoop::refuse_connection(Accepted accepted) {
-  {
-    const std::lock_guard lock(counters_mutex_);
-    ++counters_.connections_refused;
-  }
+void EdgeLoop::refuse_connection(AcceptedSocket accepted) {
+  count([&] { ++counters_.connections_refused; });
   const int fd = accepted.socket.get();
   send_now(fd, answerer_.too_many_connections());
   shutdown(fd, SHUT_WR);
@@ -141,10 +135,7 @@ bool EdgeLoop::evict_oldest_idle() {
     if (is_older && !has_unread_input(fd)) oldest = connection.get();
   }
   if (oldest == nullptr) return false;
-  {
-    const std::lock_guard lock(counters_mutex_);
-    ++counters_.idle_connections_evicted;
-  }
+  count([&] { ++counters_.idle_connections_evicted; });
   drop(*oldest);
   return true;
 }

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::chrono::seconds kStopPatience{5};
 constexpr std::chrono::milliseconds kExpiryGrain{10};
+constexpr int kLastAccepts = 64;  // calls of accept_all, for a backlog that fills as fast
 
 }  // namespace
 
@@ -70,18 +71,20 @@ void EdgeLoop::begin_stopping() {
   has_begun_stopping_ = true;
   cut_off_at_ = now_ + kStopPatience;
   next_expiry_ = std::min(next_expiry_, cut_off_at_);
+  // Those that have connected already are answered too.
+  for (int i = 0; i < kLastAccepts && has_unread_input(listener_.fd()); ++i) accept_all();
   listener_.close();
+  accept_again_at_ = Clock::time_point::max();
   std::vector<Connection*> waiting;
   for (auto& [fd, connection] : connections_) {
     if (connection->phase != Phase::Handling) waiting.push_back(connection.get());
   }
   for (Connection* connection : waiting) {
     if (connection->phase == Phase::Head || connection->phase == Phase::Body) {
-      refuse(*connection, 503, Error(ErrorCode::ShuttingDown, "the service is ending"));
-    } else if (connection->phase == Phase::Lingering) {
-      set_deadline(*connection, now_ + kStoppingLinger);
+      refuse(*connection, 503, Error(ErrorCode::ShuttingDown, kEnding));
     } else {
-      drop(*connection);
+      // Fresh and idle ones have a moment for a request that is on its way.
+      set_deadline(*connection, now_ + kStoppingLinger);
     }
   }
 }

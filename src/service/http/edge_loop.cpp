@@ -59,6 +59,19 @@ EdgeCounters EdgeLoop::counters() const {
   return counters_;
 }
 
+void EdgeLoop::count(const std::function<void()>& change) {
+  const std::lock_guard lock(counters_mutex_);
+  change();
+  counters_.connections_open = limited_connections_;
+  has_counted_ = true;
+}
+
+void EdgeLoop::report_counters() {
+  if (!has_counted_ || !settings_.on_counters) return;
+  has_counted_ = false;
+  settings_.on_counters(counters_);  // nobody else changes them
+}
+
 void EdgeLoop::drain() {
   is_draining_ = true;
   wake();
@@ -84,6 +97,7 @@ void EdgeLoop::run() {
     if (is_draining_ && !has_begun_draining_) begin_draining();
     if (is_stopping_ && !has_begun_stopping_) begin_stopping();
     if (now_ >= next_expiry_) expire_all();
+    report_counters();
   }
 }
 
@@ -184,6 +198,9 @@ void EdgeLoop::advance(Connection& connection) {
 }
 
 void EdgeLoop::wait_for_bytes(Connection& connection) {
+  if (has_begun_stopping_ && !connection.reader.is_untouched()) {
+    return refuse(connection, 503, Error(ErrorCode::ShuttingDown, kEnding));
+  }
   const EdgeDeadlines& deadlines = settings_.deadlines;
   if (connection.reader.is_reading_body()) {
     // The size of a body in chunks is known only as it comes.
@@ -288,8 +305,7 @@ void EdgeLoop::drop(Connection& connection) {
     --limited_connections_;
     const auto of_address = connections_of_address_.find(connection.address);
     if (--of_address->second == 0) connections_of_address_.erase(of_address);
-    const std::lock_guard lock(counters_mutex_);
-    counters_.connections_open = limited_connections_;
+    count([] {});
   }
   connections_.erase(connection.fd());
 }

@@ -24,6 +24,7 @@ struct EdgeSettings {
   int max_connections = 2048;
   std::optional<int> max_connections_per_address;
   EdgeDeadlines deadlines;
+  std::function<void(const EdgeCounters&)> on_counters;  // as in HttpServerOptions; may be empty
 };
 
 /// One listener, the thread that owns its connections, and every state that they can be in: it
@@ -50,6 +51,7 @@ class EdgeLoop {
   // How long a connection stays open in the last phases of the service.
   static constexpr std::chrono::milliseconds kDrainingIdle{200};
   static constexpr std::chrono::milliseconds kStoppingLinger{100};
+  static constexpr const char* kEnding = "the service is ending";
 
   void run();
   void wait_for_events();
@@ -60,8 +62,8 @@ class EdgeLoop {
   // New connections (edge_accept.cpp).
   static int connections_that_fit(int wanted);
   void accept_all();
-  void admit(Accepted accepted);
-  void refuse_connection(Accepted accepted);
+  void admit(AcceptedSocket accepted);
+  void refuse_connection(AcceptedSocket accepted);
   Listener::Refusal make_room_after(int accept_error);
   bool evict_oldest_idle();
   void pause_accepting();
@@ -88,6 +90,8 @@ class EdgeLoop {
   void begin_stopping();
 
   bool watch(Connection& connection, int operation);
+  void count(const std::function<void()>& change);  // of counters_
+  void report_counters();
 
   const EdgeSettings settings_;
   const RequestAnswerer& answerer_;
@@ -113,6 +117,7 @@ class EdgeLoop {
   Clock::time_point next_expiry_ = Clock::time_point::max();
   Clock::time_point accept_again_at_ = Clock::time_point::max();  // not now
   std::chrono::milliseconds accept_pause_{0};
+  bool has_counted_ = false;  // since the last report
   bool has_begun_draining_ = false;
   bool has_begun_stopping_ = false;
   Clock::time_point cut_off_at_ = Clock::time_point::max();

@@ -52,14 +52,14 @@ class HttpServer::Impl {
         management_threads_(
             static_cast<std::size_t>(options.max_connections + kMaxManagementConnections)) {
     if (options.management_port) {
-      EdgeSettings settings{kMaxManagementConnections, std::nullopt, options.deadlines};
+      EdgeSettings settings{kMaxManagementConnections, std::nullopt, options.deadlines, nullptr};
       management_ =
           std::make_unique<Door>(options, *options.management_port, settings,
                                  Doorkeeper(Router(management_routes(routes)), nullptr, Cors({})),
                                  management_threads_, management_threads_);
     }
     EdgeSettings settings{options.max_connections, options.max_connections_per_address,
-                          options.deadlines};
+                          options.deadlines, options.on_counters};
     Router router(main_routes(std::move(routes), options.management_port.has_value()));
     main_ = std::make_unique<Door>(
         options, options.port, settings,

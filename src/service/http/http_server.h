@@ -57,6 +57,9 @@ struct HttpServerOptions {
   std::shared_ptr<ApiKeys> keys;  // none: no key is asked for
   /// Called for every reply, on the thread that sent it; must not block and not throw.
   std::function<void(const ReplyRecord&)> on_reply;
+  /// Called with the main listener's counters when they have changed, on its thread; must not block
+  /// and not throw.
+  std::function<void(const EdgeCounters&)> on_counters;
   EdgeDeadlines deadlines;
 };
 
@@ -79,9 +82,9 @@ class HttpServer {
   /// handled go on. Called when draining begins.
   void close_idle_connections();
 
-  /// Ends the listener and the connections that wait; handlers have a few seconds to return and
-  /// their replies to be taken, then their connections are cut off. Blocks until they have
-  /// returned.
+  /// Ends the listener and, after a moment for requests that are on their way, the connections that
+  /// wait; handlers have a few seconds to return and their replies to be taken, then their
+  /// connections are cut off. Blocks until they have returned.
   void stop();
 
  private:
