@@ -36,8 +36,9 @@ def test_more_pictures_than_can_ever_wait_are_a_mistake(start):
     server = start("--queue-size", "1", SSD1B_FAKE_MAX_PICTURES=2)
 
     assert server.generate(n=3, response_format="b64_json").status_code == 200
-    reply = server.generate(n=4, response_format="b64_json")
-    assert reply.status_code == 400 and reply.json()["error"]["code"] == "invalid_value"
+    check_error(server.generate(n=4, response_format="b64_json"), 400, "invalid_value", "n")
+    reply = server.post("/v1/images/generations", {"prompt": "a", "n": 4})
+    check_error(reply, 400, "invalid_value", "n")
 
 
 def test_a_queue_of_size_0(start):

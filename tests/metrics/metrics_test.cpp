@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <cerrno>
 #include <set>
 #include <sstream>
 
@@ -99,6 +100,22 @@ bool is_sample(const std::string& line) {
     if (end != ',') return false;
   }
   return false;
+}
+
+TEST(Metrics, FollowsTheCountsOfTheListener) {
+  Metrics metrics;
+
+  metrics.set_connections({3, 10, 2, 1});
+  metrics.set_connections({1, 12, 2, 1});
+  metrics.set_accept_errors(EMFILE, 4);
+  metrics.set_accept_errors(EMFILE, 5);
+
+  const std::string text = metrics.text();
+  EXPECT_THAT(text, HasSubstr("\nssd1b_connections_open 1\n"));
+  EXPECT_THAT(text, HasSubstr("\nssd1b_connections_accepted_total 12\n"));
+  EXPECT_THAT(text, HasSubstr("\nssd1b_connections_refused_total 2\n"));
+  EXPECT_THAT(text, HasSubstr("\nssd1b_connections_evicted_total 1\n"));
+  EXPECT_THAT(text, HasSubstr("\nssd1b_accept_errors_total{errno=\"EMFILE\"} 5\n"));
 }
 
 TEST(Metrics, IsWhatAScraperReads) {

@@ -42,6 +42,25 @@ TEST(JobStore, HoldsAtMost256AndRefusesWhileNoneHasEnded) {
   EXPECT_NO_THROW(store.find(added->id(), ""));
 }
 
+TEST(JobStore, HoldsAtMostAGibibyteOfPictures) {
+  TestService service(TestService::Worker::NeverReady);
+  JobStore store(service.get().dispatcher());
+  ImageRequest large = one_picture();
+  large.pictures.front().width_px = large.pictures.front().height_px = 2048;
+  large.pictures.resize(8, large.pictures.front());  // 96 MiB
+  std::vector<std::shared_ptr<TrackedJob>> jobs;
+  for (int i = 0; i < 10; ++i) jobs.push_back(store.add("", large));
+  EXPECT_THROW(store.add("", large), Refusal);
+  EXPECT_NO_THROW(store.add("", one_picture())) << "there is room for a small one";
+
+  const auto picture = std::make_shared<Job>(1, GenerationRequest(), JobTicket());
+  jobs[3]->follow({picture});
+  picture->cancel({ErrorCode::Cancelled, "enough", 0});
+
+  EXPECT_NO_THROW(store.add("", large));
+  EXPECT_THROW(store.find(jobs[3]->id(), ""), Error);
+}
+
 TEST(TrackedJob, EventsAreNumberedAndStepsNeverGoBack) {
   TestService service(TestService::Worker::NeverReady);
   JobStore store(service.get().dispatcher());

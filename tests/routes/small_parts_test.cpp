@@ -1,7 +1,13 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "service/routes/few_at_a_time.h"
 #include "service/routes/link_store.h"
-#include "service/routes/make_pictures.h"
+#include "service/routes/require_json.h"
 
 namespace ssd1b {
 namespace {
@@ -28,6 +34,57 @@ TEST(RequireJson, TakesJsonInUtf8Only) {
     EXPECT_FALSE(is_taken(bad)) << bad;
   }
   EXPECT_FALSE(is_taken(nullptr));
+}
+
+TEST(RequireJson, SaysWhatCame) {
+  const auto message = [](const std::string& content_type) {
+    HttpRequest request;
+    if (!content_type.empty()) request.headers = {{"Content-Type", content_type}};
+    try {
+      require_json(request);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const std::string end = ": send the header Content-Type: application/json";
+
+  EXPECT_EQ(message(""), "the body must be JSON in UTF-8, got no Content-Type" + end);
+  EXPECT_EQ(message("text/plain"), "the body must be JSON in UTF-8, got text/plain" + end);
+  EXPECT_EQ(message("application/json; Charset=Latin1; a=b"),
+            "the body must be JSON in UTF-8, got the charset latin1" + end);
+}
+
+TEST(FewAtATime, LetsNoMoreIn) {
+  FewAtATime two(2);
+  std::atomic<int> inside{0}, most{0}, done{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] {
+      two.run([&] {
+        const int now = ++inside;
+        for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        --inside;
+        ++done;
+      });
+    });
+  }
+  for (std::thread& each : threads) each.join();
+
+  EXPECT_EQ(done, 8);
+  EXPECT_EQ(most, 2);
+}
+
+TEST(FewAtATime, GivesThePlaceBackAfterAFault) {
+  FewAtATime one(1);
+
+  EXPECT_THROW(one.run([] { throw std::runtime_error("it failed"); }), std::runtime_error);
+
+  bool has_run = false;
+  one.run([&] { has_run = true; });
+  EXPECT_TRUE(has_run);
 }
 
 TEST(LinkStore, PicturesAreTheirClientsOwn) {

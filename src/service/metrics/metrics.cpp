@@ -6,6 +6,8 @@
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
+#include <cstring>
+
 namespace ssd1b {
 namespace {
 
@@ -66,6 +68,11 @@ Family<Histogram>& histograms(prometheus::Registry& registry, const char* name, 
   return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
 }
 
+/// A counter whose count is kept elsewhere. One thread only.
+void raise_to(Counter& counter, std::uint64_t count) {
+  counter.Increment(static_cast<double>(count) - counter.Value());
+}
+
 }  // namespace
 
 const char* name_of(RestartReason reason) {
@@ -96,6 +103,19 @@ struct Metrics::Series {
       counters(registry, "ssd1b_requests_total", "Answered requests by route and status");
   Family<Histogram>& request_seconds =
       histograms(registry, "ssd1b_request_seconds", "From a request's arrival to its reply");
+
+  Gauge& connections =
+      gauges(registry, "ssd1b_connections_open", "Connections of clients that are open").Add({});
+  Counter& connections_accepted =
+      counters(registry, "ssd1b_connections_accepted_total", "Connections that were taken").Add({});
+  Counter& connections_refused = counters(registry, "ssd1b_connections_refused_total",
+                                          "Connections that were refused for their number")
+                                     .Add({});
+  Counter& connections_evicted = counters(registry, "ssd1b_connections_evicted_total",
+                                          "Idle connections that were closed to make room")
+                                     .Add({});
+  Family<Counter>& accept_errors =
+      counters(registry, "ssd1b_accept_errors_total", "Failures of accept() by errno");
 
   Counter& accepted =
       counters(registry, "ssd1b_pictures_accepted_total", "Pictures that were accepted").Add({});
@@ -160,6 +180,18 @@ void Metrics::set_build_info(const std::string& version, const std::string& comm
 void Metrics::count_request(const std::string& route, int status, double seconds) {
   series_->requests.Add({{"route", route}, {"status", std::to_string(status)}}).Increment();
   series_->request_seconds.Add({{"route", route}}, seconds_buckets()).Observe(seconds);
+}
+
+void Metrics::set_connections(const ConnectionCounts& counts) {
+  series_->connections.Set(counts.open);
+  raise_to(series_->connections_accepted, counts.accepted);
+  raise_to(series_->connections_refused, counts.refused);
+  raise_to(series_->connections_evicted, counts.evicted);
+}
+
+void Metrics::set_accept_errors(int error, std::uint64_t count) {
+  const char* name = strerrorname_np(error);
+  raise_to(series_->accept_errors.Add({{"errno", name ? name : std::to_string(error)}}), count);
 }
 
 void Metrics::count_accepted(int pictures) { series_->accepted.Increment(pictures); }

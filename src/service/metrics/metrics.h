@@ -21,9 +21,17 @@ enum class CancelledState { Queued, Running };
 /// The name of a reason in the label `reason`, as `device_lost`.
 const char* name_of(RestartReason reason);
 
+/// Connections of clients; all but `open` since the start.
+struct ConnectionCounts {
+  int open = 0;
+  std::uint64_t accepted = 0;
+  std::uint64_t refused = 0;  // for their number
+  std::uint64_t evicted = 0;  // idle ones that made room
+};
+
 /// What the service counts, and the only place where it does. Thread-safe. Every method has exactly
-/// one caller: the http room's hook counts requests, the dispatcher everything about pictures and
-/// workers, the replies' writer the stage `encode`.
+/// one caller: the http room's hooks count requests and connections, the dispatcher everything
+/// about pictures and workers, the replies' writer the stage `encode`.
 class Metrics {
  public:
   Metrics();
@@ -39,6 +47,10 @@ class Metrics {
 
   /// One answered request. `route` is the pattern of the route table, not what the client sent.
   void count_request(const std::string& route, int status, double seconds);
+
+  void set_connections(const ConnectionCounts& counts);
+  /// So many failures of accept() with this errno since the start.
+  void set_accept_errors(int error, std::uint64_t count);
 
   void count_accepted(int pictures);
   /// Pictures that were not accepted, by the error's code: queue_full, deadline_exceeded, ...

@@ -30,6 +30,13 @@ HttpServerOptions edge_options(const ServerOptions& options, std::shared_ptr<Api
     metrics.count_request(record.route.empty() ? "none" : record.route, record.status,
                           record.seconds);
   };
+  edge.on_counters = [&metrics](const EdgeCounters& counters) {
+    metrics.set_connections({counters.connections_open, counters.connections_accepted,
+                             counters.connections_refused, counters.idle_connections_evicted});
+    for (const auto& [error, count] : counters.accept_errors) {
+      metrics.set_accept_errors(error, count);
+    }
+  };
   return edge;
 }
 

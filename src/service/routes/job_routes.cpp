@@ -57,7 +57,7 @@ void write_events(const TrackedJob& job, std::uint64_t last_id, const StreamWrit
 
 HttpReply post_job(const Service& service, const HttpRequest& http) {
   ImageRequest request = read_request(service, native_dialect(), http);
-  const JobTicket ticket{http.request_id, http.client, http.arrived_at + request.timeout};
+  const JobTicket ticket = ticket_of(request, http);
   std::vector<GenerationRequest> pictures = request.pictures;
   const auto job = service.jobs().add(http.client, std::move(request));
   try {

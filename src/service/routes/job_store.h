@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -9,13 +10,14 @@
 
 namespace ssd1b {
 
-/// The jobs of /v1/jobs: kept 10 minutes after their end, at most 256. Thread-safe.
+/// The jobs of /v1/jobs: kept 10 minutes after their end, at most 256 and at most 1 GiB of pictures
+/// (as they come from the worker, three bytes a pixel). Thread-safe.
 class JobStore {
  public:
   explicit JobStore(const Dispatcher& dispatcher) : dispatcher_(dispatcher) {}
 
-  /// Where 256 are there the oldest ended one makes room; throws Refusal(QueueFull) where none has
-  /// ended.
+  /// Where there are too many the oldest ended ones make room; throws Refusal(QueueFull) where not
+  /// enough have ended.
   std::shared_ptr<TrackedJob> add(const std::string& client, ImageRequest request);
 
   /// Throws Error(NotFound) where there is none (any more) or another client's.
@@ -25,7 +27,9 @@ class JobStore {
   void remove(const std::string& id);
 
  private:
-  void forget_old();  // with the lock held
+  // With the lock held.
+  void forget_old();
+  void make_room(std::int64_t image_bytes);
 
   const Dispatcher& dispatcher_;
   std::mutex mutex_;

@@ -1,11 +1,12 @@
 #include "service/routes/make_pictures.h"
 
-#include <algorithm>
-#include <cctype>
+#include <strings.h>
+
 #include <chrono>
 #include <utility>
 
 #include "service/routes/picture_reply.h"
+#include "service/routes/require_json.h"
 
 namespace ssd1b {
 namespace {
@@ -42,47 +43,27 @@ void wait_for(Dispatcher& dispatcher, const std::vector<std::shared_ptr<Job>>& j
   }
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
 /// The Accept header; several of them are one list.
 std::string accept_of(const HttpRequest& http) {
   std::string value;
   for (const auto& [name, each] : http.headers) {
-    if (lower(name) == "accept") value += (value.empty() ? "" : ",") + each;
+    if (strcasecmp(name.c_str(), "accept") == 0) value += (value.empty() ? "" : ",") + each;
   }
   return value;
 }
 
 }  // namespace
 
-void require_json(const HttpRequest& http) {
-  const std::string value = lower(http.header("Content-Type"));
-  const std::size_t semicolon = value.find(';');
-  std::string type = value.substr(0, semicolon);
-  type.erase(type.find_last_not_of(" \t") + 1);
-  std::string parameters = semicolon == std::string::npos ? "" : value.substr(semicolon + 1);
-  parameters.erase(std::remove_if(parameters.begin(), parameters.end(),
-                                  [](char c) { return c == ' ' || c == '\t' || c == '"'; }),
-                   parameters.end());
-  const std::size_t charset = parameters.find("charset=");
-  const bool is_utf8 = charset == std::string::npos ||
-                       parameters.compare(charset, 13, "charset=utf-8") == 0 ||
-                       parameters.compare(charset, 12, "charset=utf8") == 0;
-  if (type != "application/json" || !is_utf8) {
-    throw Error(ErrorCode::UnsupportedMediaType,
-                "the body must be JSON in UTF-8: send the header Content-Type: application/json");
-  }
-}
-
 ImageRequest read_request(const Service& service, const Dialect& dialect, const HttpRequest& http,
                           const std::string& path_model) {
   require_json(http);
   const ModelInfo model = service.model();
-  const RequestContext context{accept_of(http), path_model};
+  const RequestContext context{accept_of(http), path_model, http.body};
   return dialect.parse(parse_json(http.body), context, model, service.rules(model));
+}
+
+JobTicket ticket_of(const ImageRequest& request, const HttpRequest& http) {
+  return {http.request_id, http.client, http.arrived_at + request.timeout, request.count_field};
 }
 
 void throw_fault(const JobFault& fault) {
@@ -108,7 +89,7 @@ std::vector<GeneratedImage> take_pictures(const std::vector<std::shared_ptr<Job>
 HttpReply make_pictures(const Service& service, const Dialect& dialect, const HttpRequest& http,
                         const std::string& path_model) {
   const ImageRequest request = read_request(service, dialect, http, path_model);
-  const JobTicket ticket{http.request_id, http.client, http.arrived_at + request.timeout};
+  const JobTicket ticket = ticket_of(request, http);
   const auto jobs = service.dispatcher().submit(request.pictures, ticket);
   wait_for(service.dispatcher(), jobs, http);
   return picture_reply(service, dialect, request, take_pictures(jobs), http);

@@ -21,14 +21,13 @@ HttpReply make_pictures(const Service& service, const Dialect& dialect, const Ht
 ImageRequest read_request(const Service& service, const Dialect& dialect, const HttpRequest& http,
                           const std::string& path_model = "");
 
+/// Who asks, until when, and how it calls the number of its pictures.
+JobTicket ticket_of(const ImageRequest& request, const HttpRequest& http);
+
 /// The ended jobs' pictures, moved out. Throws the first fault among them.
 std::vector<GeneratedImage> take_pictures(const std::vector<std::shared_ptr<Job>>& jobs);
 
 /// Throws Error, or Refusal where coming back later may help.
 [[noreturn]] void throw_fault(const JobFault& fault);
-
-/// Throws Error(UnsupportedMediaType), showing the header to send, unless the request announces
-/// JSON.
-void require_json(const HttpRequest& http);
 
 }  // namespace ssd1b

@@ -7,6 +7,7 @@
 
 #include "service/image_files/image_files.h"
 #include "service/image_files/picture_settings.h"
+#include "service/routes/few_at_a_time.h"
 #include "service/routes/link_store.h"
 
 namespace ssd1b {
@@ -83,11 +84,13 @@ HttpReply picture_reply(const Service& service, const Dialect& dialect, const Im
     reply.prompt_tokens = picture.prompt_tokens;
     reply.prompt_token_limit = picture.prompt_token_limit;
     add_warnings(reply.warnings, picture.warnings);
-    const Clock::time_point began = Clock::now();
-    reply.files.push_back({encoded(picture.image, request, request.pictures[i], reply.model),
-                           request.pictures[i].seed, ""});
-    picture.timings.encode_ms =
-        std::chrono::duration<double, std::milli>(Clock::now() - began).count();
+    service.encoding().run([&] {
+      const Clock::time_point began = Clock::now();
+      reply.files.push_back({encoded(picture.image, request, request.pictures[i], reply.model),
+                             request.pictures[i].seed, ""});
+      picture.timings.encode_ms =
+          std::chrono::duration<double, std::milli>(Clock::now() - began).count();
+    });
     add_timings(reply.timings, picture.timings);
     picture.image = Image();  // several pictures are not in memory twice
   }

@@ -1,8 +1,12 @@
 #include "service/routes/service.h"
 
+#include <sched.h>
+
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 
+#include "service/routes/few_at_a_time.h"
 #include "service/routes/job_store.h"
 #include "service/routes/link_store.h"
 #include "service/routes/version.h"
@@ -21,6 +25,13 @@ std::string stem_of(const std::filesystem::path& model) {
   const bool is_file = path.extension() == ".safetensors";
   const std::string name = is_file ? path.stem().string() : path.filename().string();
   return name.empty() ? "model" : name;
+}
+
+/// Within the affinity of this process.
+int usable_cores() {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  return sched_getaffinity(0, sizeof cores, &cores) == 0 ? std::max(1, CPU_COUNT(&cores)) : 1;
 }
 
 RequestRules rules_of(const ServerOptions& options) {
@@ -51,7 +62,8 @@ Service::Service(const ServerOptions& options, Dispatcher& dispatcher, Metrics& 
                         .count()),
       rules_(rules_of(options)),
       jobs_(std::make_unique<JobStore>(dispatcher)),
-      links_(std::make_unique<LinkStore>()) {
+      links_(std::make_unique<LinkStore>()),
+      encoding_(std::make_unique<FewAtATime>(usable_cores())) {
   metrics_.set_build_info(program_version(), build_commit());
 }
 

@@ -11,6 +11,7 @@
 
 namespace ssd1b {
 
+class FewAtATime;
 class JobStore;
 class LinkStore;
 
@@ -27,6 +28,8 @@ class Service {
   Metrics& metrics() const { return metrics_; }
   JobStore& jobs() const { return *jobs_; }
   LinkStore& links() const { return *links_; }
+  /// Image files are made as many at a time as there are cores.
+  FewAtATime& encoding() const { return *encoding_; }
   std::int64_t started_at_s() const { return started_at_s_; }  // since 1970
 
   /// The loaded model; throws Refusal(NotReady) before there is one.
@@ -46,6 +49,7 @@ class Service {
   const RequestRules rules_;  // of a model on the CPU
   std::unique_ptr<JobStore> jobs_;
   std::unique_ptr<LinkStore> links_;
+  std::unique_ptr<FewAtATime> encoding_;
 };
 
 }  // namespace ssd1b
