@@ -34,6 +34,12 @@ void check(const ssd1b::Tokens& tokens, std::size_t text_bytes) {
 
 }  // namespace
 
+/// Reads the vocabulary before libFuzzer looks at the time.
+extern "C" int LLVMFuzzerInitialize(int*, char***) {
+  tokenizer();
+  return 0;
+}
+
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
   try {
