@@ -39,15 +39,24 @@ void check_seeds(const GenerationRequest& first, int count) {
   const auto most =
       std::numeric_limits<std::uint64_t>::max() - static_cast<std::uint64_t>(count - 1);
   if (first.seed > most) {
-    throw Error(ErrorCode::Usage, "--seed plus --num-images must stay below 2^64, got " +
+    throw Error(ErrorCode::Usage, "--seed must leave room for --num-images seeds below 2^64, got " +
                                       std::to_string(first.seed) + " and " + std::to_string(count));
   }
+}
+
+/// A picture may take minutes: what cannot be written is to be known before.
+void check_outputs(const GenerateOptions& options) {
+  for (int i = 0; i < options.num_images; ++i) {
+    check_can_write(numbered(options.output, i, options.num_images));
+  }
+  if (options.latents) check_can_write(*options.latents);
 }
 
 }  // namespace
 
 void make_pictures(Engine& engine, const GenerationRequest& first, const GenerateOptions& options) {
   check_seeds(first, options.num_images);
+  check_outputs(options);
   GenerationRequest request = first;
   std::vector<float> latents;
   for (int i = 0; i < options.num_images; ++i) {

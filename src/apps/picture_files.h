@@ -12,4 +12,7 @@ std::filesystem::path numbered(const std::filesystem::path& file, int index, int
 /// Replaces the file. Throws Error(SystemRefused) that names it.
 void write_file(const std::filesystem::path& file, const std::string& bytes);
 
+/// Throws as write_file would, and leaves the file as it is.
+void check_can_write(const std::filesystem::path& file);
+
 }  // namespace ssd1b

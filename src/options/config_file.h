@@ -22,12 +22,12 @@ struct ConfigEntry {
   std::vector<ConfigValue> values;
 };
 
-/// Parses the part of TOML that a flat list of options needs: keys, one-line strings, integers,
-/// floats, booleans, arrays of them, comments. Tables, dates and multi-line strings are refused.
-/// Throws Error(Usage): `name:LINE: what must hold`.
+/// Parses TOML (by toml++). Options are a flat list: tables and dates are refused. Throws
+/// Error(Usage): `name:LINE: what is wrong`.
 std::vector<ConfigEntry> parse_config(const std::string& text, const std::string& name);
 
-/// Reads a file of at most 1 MiB and parses it. Blocks on the disk.
+/// Reads a file of at most 1 MiB and parses it. Throws Error(Usage): the file and what is wrong
+/// with it. Blocks on the disk.
 std::vector<ConfigEntry> read_config_file(const std::filesystem::path& file);
 
 }  // namespace ssd1b

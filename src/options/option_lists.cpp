@@ -69,7 +69,9 @@ std::vector<Option> pipeline_list(PipelineOptions& to) {
           .says("a diffusers-layout folder, or one single-file .safetensors checkpoint"),
       text("variant", "NAME", to.variant,
            {"a name of letters, digits, '.', '_' and '-'", is_variant})
-          .says("prefer *.NAME.safetensors, as fp16; without it plain files first, then fp16"),
+          .says("prefer *.NAME.safetensors, as fp16, which one component at least must have; "
+                "without it "
+                "plain files first, then fp16"),
       text("device", "LIST", to.device,
            {"auto, cpu, cuda, or a list of cpu and cuda:N without doubles, as cuda:0,cuda:1",
             is_device_list})

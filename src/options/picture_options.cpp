@@ -61,6 +61,12 @@ std::vector<Option> output_list(GenerateOptions& to, std::optional<int>& quality
 /// Fills in the format and refuses what does not go together.
 void settle_output(GenerateOptions& options, std::optional<int> quality) {
   const std::string by_ending = format_of(options.output);
+  if (by_ending.empty() && options.output.has_extension() && options.output_format.empty()) {
+    refuse(
+        "--output must end with .png, .jpg, .jpeg or .webp, or --output-format must be given, "
+        "got " +
+        in_quotes(options.output.string()));
+  }
   if (options.output_format.empty()) options.output_format = by_ending.empty() ? "png" : by_ending;
   if (!by_ending.empty() && by_ending != options.output_format) {
     refuse("--output-format must agree with how --output ends, got " + options.output_format +

@@ -51,7 +51,10 @@ GenerationRequest picture_request(const PictureOptions& picture, const ModelInfo
   try {
     check_request(request, model);
   } catch (const Error& error) {
-    throw Error(ErrorCode::Usage, flag_of(error.param()) + ": " + error.what(), error.param());
+    // Messages begin with the field's name.
+    const std::string& field = error.param();
+    throw Error(ErrorCode::Usage, flag_of(field) + std::string(error.what()).substr(field.size()),
+                field);
   }
   return request;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <sstream>
 #include <utility>
@@ -175,19 +176,31 @@ Given from_entry(const Option& option, const ConfigEntry& entry, const std::stri
   return given;
 }
 
-void set_from_config(const std::vector<Option>& options, const std::string& file) {
-  std::map<std::string, int> lines;
-  for (const ConfigEntry& entry : read_config_file(file)) {
+/// The options that a config file can set.
+std::vector<Option> keys_of(const std::vector<Option>& options) {
+  std::vector<Option> keys;
+  std::copy_if(options.begin(), options.end(), std::back_inserter(keys),
+               [](const Option& each) { return !each.is_flag_only; });
+  return keys;
+}
+
+std::vector<ConfigEntry> entries_of(const std::string& file, const std::string& source) {
+  try {
+    return read_config_file(file);
+  } catch (const Error& error) {
+    refuse("--config (" + source + "): " + error.what());
+  }
+}
+
+void set_from_config(const std::vector<Option>& options, const std::string& file,
+                     const std::string& source) {
+  const std::vector<Option> keys = keys_of(options);
+  for (const ConfigEntry& entry : entries_of(file, source)) {
     const std::string place = file + ":" + std::to_string(entry.line);
-    const Option* option = find(options, entry.key);
-    if (option == nullptr || option->is_flag_only || option->name == "config") {
+    const Option* option = find(keys, entry.key);
+    if (option == nullptr) {
       refuse("there is no key " + in_quotes(entry.key) + " (" + place + ")" +
-             suggestion(options, entry.key, ""));
-    }
-    const auto [first, is_new] = lines.emplace(entry.key, entry.line);
-    if (!is_new) {
-      refuse("key " + entry.key + " is given twice (" + place + " and line " +
-             std::to_string(first->second) + ")");
+             suggestion(keys, entry.key, ""));
     }
     set(*option, from_entry(*option, entry, place + ", key " + entry.key));
   }
@@ -247,7 +260,7 @@ std::optional<std::string> read_options(const Program& program, const std::vecto
     }
     if (given.count("config") != 0) {
       set(all.back(), given.at("config"));
-      set_from_config(options, config_file);
+      set_from_config(options, config_file, given.at("config").source);
     }
   }
   for (const Option& option : options) {

@@ -55,6 +55,16 @@ std::vector<Option> listener_list(ServerOptions& to) {
   };
 }
 
+Option worker_program(std::filesystem::path& to) {
+  Option option =
+      path("worker", to).by_default("ssd1b-worker beside the server").says("the worker program");
+  option.must_be = "a program that can be run";
+  option.set = [set = option.set](const std::string& given) {
+    return ::access(given.c_str(), X_OK) == 0 && set(given);
+  };
+  return option;
+}
+
 std::vector<Option> service_list(ServerOptions& to) {
   return {
       whole_number("queue-size", to.queue_size, {0, 100000})
@@ -70,9 +80,7 @@ std::vector<Option> service_list(ServerOptions& to) {
       number("drain-grace", to.drain_grace_s, {0.0, kDayS})
           .in("seconds")
           .says("after SIGTERM: keep accepting this long while already not ready"),
-      path("worker", to.worker)
-          .by_default("ssd1b-worker beside the server")
-          .says("the worker program"),
+      worker_program(to.worker),
       texts("served-model-name", "NAME", to.served_model_names,
             {"1 to 256 bytes of UTF-8 without control characters", is_name})
           .by_default("the stem of the model's folder or file")
@@ -109,10 +117,6 @@ void check(const ServerOptions& options) {
       *options.management_port == options.port) {
     throw Error(ErrorCode::Usage, "--management-port must differ from --port, got " +
                                       std::to_string(options.port) + " for both");
-  }
-  if (!options.worker.empty() && ::access(options.worker.c_str(), X_OK) != 0) {
-    throw Error(ErrorCode::Usage,
-                "--worker must be a program, got " + in_quotes(options.worker.string()));
   }
 }
 

@@ -41,7 +41,8 @@ const SchedulerInfo& scheduler_info(const std::string& name, const ModelInfo& mo
     for (const SchedulerInfo& each : model.schedulers) {
       names += (names.empty() ? "" : ", ") + each.name;
     }
-    throw Error(ErrorCode::InvalidValue, "scheduler must be one of " + names, "scheduler");
+    throw Error(ErrorCode::InvalidValue, "scheduler must be one of " + names + ", got " + name,
+                "scheduler");
   }
   return *found;
 }
@@ -81,8 +82,10 @@ void check_request(const GenerationRequest& request, const ModelInfo& model) {
                 "steps");
   }
   if (!(request.guidance_scale >= 0.0 && request.guidance_scale <= kMaxGuidanceScale)) {
-    throw Error(ErrorCode::InvalidValue, "guidance_scale must be between 0 and 50",
-                "guidance_scale");
+    throw Error(
+        ErrorCode::InvalidValue,
+        "guidance_scale must be between 0 and 50, got " + std::to_string(request.guidance_scale),
+        "guidance_scale");
   }
   check_range("original_width", request.original_width_px, 0, kMaxConditioningPx);
   check_range("original_height", request.original_height_px, 0, kMaxConditioningPx);

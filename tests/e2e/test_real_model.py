@@ -2,10 +2,14 @@
 
 import concurrent.futures
 import hashlib
+import json
+import shutil
+import subprocess
 
 import numpy
 import pytest
-from running_server import BIN, RunningServer, picture_of
+from PIL import Image
+from running_server import BIN, ICONS, RunningServer, picture_of, run_server
 
 WORKER = BIN / "ssd1b-worker"
 pytestmark = pytest.mark.skipif(not WORKER.exists(), reason="built without the inference wing")
@@ -65,3 +69,33 @@ def test_a_long_prompt_is_cut_and_says_so(real):
     assert "prompt_truncated" in reply.headers["X-Warning"]
     needed, limit = reply.headers["X-Prompt-Tokens"].split("/")
     assert int(needed) == 122 and limit == "77"
+
+
+def test_a_model_trained_smaller_than_any_request_draws_the_smallest_picture(tmp_path):
+    folder = tmp_path / "small"
+    shutil.copytree(ICONS, folder)
+    (folder / "generation_config.json").unlink()
+    config = json.loads((folder / "unet/config.json").read_text())
+    (folder / "unet/config.json").write_text(json.dumps({**config, "sample_size": 4}))
+
+    arguments = ["--model", folder, "--device", "cpu", "--prompt", "a cat", "--steps", "1"]
+    subprocess.run([BIN / "ssd1b-generate", *arguments, "--output", tmp_path / "cat.png"], check=True)
+
+    assert Image.open(tmp_path / "cat.png").size == (64, 64)
+
+
+def test_a_server_that_could_not_make_its_models_own_picture_does_not_start():
+    ended = run_server("--port", "0", "--model", ICONS, "--device", "cpu", "--max-pixels", "4096", seconds=180)
+
+    assert ended.returncode == 64, ended.stderr
+    assert "--max-pixels must be at least 16384" in ended.stderr
+
+
+def test_a_file_that_cannot_be_written_is_known_before_the_picture_is_made(tmp_path):
+    arguments = ["--model", ICONS, "--device", "cpu", "--prompt", "a cat", "--steps", "1"]
+    arguments += ["--output", tmp_path / "cat.png", "--latents", tmp_path / "none" / "latents"]
+    ended = subprocess.run([BIN / "ssd1b-generate", *arguments], capture_output=True, text=True)
+
+    assert ended.returncode == 71
+    assert "none/latents cannot be written: No such file" in ended.stderr
+    assert list(tmp_path.iterdir()) == []

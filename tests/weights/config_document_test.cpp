@@ -146,6 +146,9 @@ TEST(GenerationConfig, NamesTheKeyAtFault) {
       {R"({"width": 2056})", "width"},
       {R"({"height": 8})", "height"},
       {R"({"scheduler": 3})", "scheduler"},
+      {R"({"steps": null})", "steps must be a value or left out, got null"},
+      {R"({"negative_prompt": "a\u0001"})", "negative_prompt must be at most 4096 bytes"},
+      {R"({"negative_prompt": ")" + std::string(4097, 'x') + "\"}", "negative_prompt"},
       {R"({"known_words": "a"})", "known_words"},
       {R"([])", "JSON object"},
   };

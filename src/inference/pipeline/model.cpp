@@ -77,6 +77,23 @@ void check_scheduler(const ModelFolder& folder) {
                    "_class_name", folder.class_of("scheduler") + ", as model_index.json has it");
 }
 
+/// The size that the UNet was trained at, where a request may ask for it, else the nearest.
+int trained_side_px(const UNetConfig& unet, const VaeConfig& vae) {
+  constexpr std::int64_t kLowest = 64, kHighest = 2048;  // of a request, see check_request
+  const std::int64_t factor = vae.scale();
+  const std::int64_t lowest = (kLowest + factor - 1) / factor * factor;
+  const std::int64_t highest = kHighest / factor * factor;
+  return static_cast<int>(std::clamp(unet.sample_size * factor, lowest, highest));
+}
+
+/// `steps`, or as near as the default scheduler comes to them.
+int steps_within(const ModelInfo& info, int steps) {
+  for (const SchedulerInfo& each : info.schedulers) {
+    if (each.name == info.scheduler) return std::clamp(steps, each.min_steps, each.max_steps);
+  }
+  return steps;
+}
+
 void set_defaults(ModelInfo& info, const ModelFolder& folder, const UNetConfig& unet,
                   const VaeConfig& vae, const SchedulerChoice& schedulers) {
   const GenerationConfig& own = folder.generation();
@@ -84,20 +101,20 @@ void set_defaults(ModelInfo& info, const ModelFolder& folder, const UNetConfig& 
   const bool few_steps = info.guidance_embedded || is_lcm;
   const double guidance_scale =
       info.guidance_embedded ? kEmbeddedGuidanceScale : (is_lcm ? 1.0 : kGuidanceScale);
-  const int side_px = static_cast<int>(unet.sample_size * vae.scale());
-  info.steps = own.steps.value_or(few_steps ? kFewSteps : kSteps);
+  const int side_px = trained_side_px(unet, vae);
   info.guidance_scale = own.guidance_scale.value_or(guidance_scale);
   info.width_px = own.width_px.value_or(side_px);
   info.height_px = own.height_px.value_or(side_px);
   info.negative_prompt = own.negative_prompt;
   try {
     info.scheduler = own.scheduler ? schedulers.name_of(*own.scheduler) : schedulers.own_name();
+    info.steps = own.steps.value_or(steps_within(info, few_steps ? kFewSteps : kSteps));
     GenerationRequest request = default_request(info);
     request.prompt = "any";
     check_request(request, info);
   } catch (const Error& error) {
     throw Error(ErrorCode::BadModel,
-                folder.path().string() + ": the model's default " + error.what());
+                (folder.path() / "generation_config.json").string() + ": " + error.what());
   }
 }
 

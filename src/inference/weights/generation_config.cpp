@@ -1,5 +1,6 @@
 #include "inference/weights/generation_config.h"
 
+#include <algorithm>
 #include <array>
 
 #include "inference/weights/config_document.h"
@@ -18,7 +19,18 @@ void check_keys(const ConfigDocument& document) {
     bool is_known = false;
     for (const char* known : kKeys) is_known = is_known || key == known;
     if (!is_known) document.fail_key(key, kKeyList);
+    // Null is no value but a negative prompt's: a key that says nothing is left out.
+    if (!document.has(key) && key != "negative_prompt") document.fail(key, "a value or left out");
   }
+}
+
+/// What a request's negative prompt must be too.
+bool is_prompt(const std::string& text) {
+  constexpr std::size_t kMaxBytes = 4096;
+  return text.size() <= kMaxBytes && std::none_of(text.begin(), text.end(), [](char byte) {
+           const bool is_control = (byte >= 0 && byte < ' ') || byte == '\x7f';
+           return is_control && byte != '\t' && byte != '\n';
+         });
 }
 
 std::optional<int> integer_within(const ConfigDocument& document, const char* key, int low,
@@ -49,6 +61,8 @@ GenerationConfig read_generation_config(const std::filesystem::path& file) {
   config.height_px = integer_within(document, "height", 64, 2048);
   config.scheduler = document.optional_text("scheduler");
   config.negative_prompt = document.optional_text("negative_prompt");
+  document.require(!config.negative_prompt || is_prompt(*config.negative_prompt), "negative_prompt",
+                   "at most 4096 bytes without control characters but tab and newline");
   config.known_words = document.optional_texts("known_words");
   return config;
 }

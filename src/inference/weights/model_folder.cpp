@@ -79,7 +79,19 @@ const Value& at(const std::map<std::string, Value>& map, const std::string& comp
 ModelFolder ModelFolder::open(const fs::path& path, const std::string& variant,
                               const fs::path& shipped_models) {
   std::error_code error;
+  if (fs::status(path, error).type() == fs::file_type::not_found) {
+    throw Error(ErrorCode::BadModel,
+                path.string() +
+                    ": must be a folder in the diffusers layout or a .safetensors file, got none; "
+                    "models/README.md says how to fetch one");
+  }
   if (!fs::is_directory(path, error)) return open_single_file(path, shipped_models);
+  if (!fs::exists(path / "model_index.json", error)) {
+    throw Error(
+        ErrorCode::BadModel,
+        path.string() +
+            ": must hold model_index.json, as folders in the diffusers layout do, got none");
+  }
   return open_folder(path, variant);
 }
 
