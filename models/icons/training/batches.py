@@ -1,0 +1,25 @@
+"""Draws the data of numbered steps, in worker processes where a GPU would wait for it."""
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from torch.utils.data import DataLoader, Dataset
+
+
+class _Steps(Dataset):
+    def __init__(self, name: str, make: Callable[[int, random.Random], Any]):
+        self._name = name
+        self._make = make
+
+    def __getitem__(self, step: int):
+        return self._make(step, random.Random(f"{self._name} {step}"))
+
+
+def batches(name: str, make: Callable[[int, random.Random], Any], steps: range, device: str) -> Iterator[Any]:
+    """make(step, generator) for each step in turn. What is drawn depends on name and step alone, so that
+    a run that was stopped and resumed sees what one that ran through would have seen."""
+    workers = 0 if device == "cpu" else max(1, len(os.sched_getaffinity(0)) - 2)
+    return iter(DataLoader(_Steps(name, make), batch_size=None, sampler=steps, num_workers=workers))
