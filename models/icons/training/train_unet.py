@@ -1,0 +1,143 @@
+"""Trains the UNet and both text encoders together, from scratch, on encoded scenes."""
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import nn
+from transformers import CLIPTextModel, CLIPTextModelWithProjection
+
+from captions import caption
+from latents import Bank
+from networks import TOKENS, make_text_encoders, make_unet
+from presets import Preset
+from scenes import Scene, SceneGenerator
+from tokenizer import Tokenizer
+from training_loop import LoopConfig, TrainingLoop
+
+SHORT_TOKENS = 20  # holds every caption; the encoders are causal, so the rest is only padding
+SHORT_SHARE = 0.75  # of the steps; then all 77 tokens, as they are in use
+ZEROED_SHARE = 0.09  # of the samples: no text at all, for guidance
+EMPTY_SHARE = 0.03  # of the samples: the text ""
+
+
+@dataclass
+class Denoiser:
+    """The networks that are trained together."""
+
+    unet: UNet2DConditionModel
+    text_encoder: CLIPTextModel
+    text_encoder_2: CLIPTextModelWithProjection
+
+    def named(self) -> dict[str, nn.Module]:
+        return vars(self)
+
+    def encode(self, ids: torch.Tensor, ids_2: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """[B, L] each -> hidden states [B, L, 64 + 128] and the pooled embedding [B, 128], as SDXL takes them."""
+        hidden = self.text_encoder(ids, output_hidden_states=True).hidden_states[-2]
+        second = self.text_encoder_2(ids_2, output_hidden_states=True)
+        return torch.cat([hidden, second.hidden_states[-2]], -1), second.text_embeds
+
+
+@dataclass
+class Batch:
+    indices: list[int]  # into the bank
+    ids: torch.Tensor  # [B, L]
+    ids_2: torch.Tensor  # [B, L], of the second tokenizer
+    has_text: torch.Tensor  # [B] bool; without, the embeddings are zeros
+    time_ids: torch.Tensor  # [B, 6], SDXL's: original size, top left of the crop, target size
+
+
+def make_denoiser(preset: Preset, vocabulary: int, device: str) -> Denoiser:
+    torch.manual_seed(0)
+    unet = make_unet(preset.unet_channels, preset.latent_channels, preset.size_px // 8)
+    return Denoiser(*(network.to(device) for network in (unet, *make_text_encoders(vocabulary))))
+
+
+def train_unet(preset: Preset, scenes: SceneGenerator, bank: Bank, tokenizer: Tokenizer, folder: Path,
+               device: str) -> Denoiser:
+    """The networks with their averaged weights, on the device."""
+    denoiser = make_denoiser(preset, len(tokenizer), device)
+    config = LoopConfig("unet", folder, preset.unet_steps, preset.unet_rate, save_every_s=preset.save_every_s)
+    loop = TrainingLoop(config, denoiser.named(), _parameter_groups(denoiser))
+    noise = NoiseSchedule(device)
+
+    def make_batch(step: int, rng: random.Random) -> Batch:
+        indices = [rng.randrange(len(bank.scenes)) for _ in range(preset.unet_batch)]
+        length = SHORT_TOKENS if step < SHORT_SHARE * preset.unet_steps else TOKENS
+        return make_captions(indices, [bank.scenes[i] for i in indices], length, rng)
+
+    def make_captions(indices: list[int], chosen: list[Scene], length: int, rng: random.Random) -> Batch:
+        draws = [rng.random() for _ in indices]
+        texts = ["" if draw < ZEROED_SHARE + EMPTY_SHARE else caption(rng, scene, scenes.sprites)
+                 for draw, scene in zip(draws, chosen)]
+        size = preset.size_px
+        return Batch(indices, torch.tensor([tokenizer(text, tokenizer.end, length) for text in texts]),
+                     torch.tensor([tokenizer(text, 0, length) for text in texts]),
+                     torch.tensor([draw >= ZEROED_SHARE for draw in draws]),
+                     torch.tensor([(size, size, *s.crop_px, size, size) for s in chosen], dtype=torch.float32))
+
+    def losses(batch: Batch) -> dict[str, torch.Tensor]:
+        indices = batch.indices
+        latents = bank.sample(indices, device)
+        timesteps = stratified_timesteps(len(indices), device)
+        target = torch.randn_like(latents)
+        noisy = noise.add(latents, target, timesteps)
+        with torch.autocast(device, torch.bfloat16):
+            hidden, pooled = denoiser.encode(batch.ids.to(device), batch.ids_2.to(device))
+            has_text = batch.has_text.to(device, hidden.dtype)
+            hidden, pooled = hidden * has_text[:, None, None], pooled * has_text[:, None]
+            added = {"text_embeds": pooled, "time_ids": batch.time_ids.to(device)}
+            predicted = denoiser.unet(noisy, timesteps, hidden, added_cond_kwargs=added).sample
+        error = (predicted.float() - target).square().mean((1, 2, 3))
+        late = timesteps <= 400
+        return {"loss": (error * noise.weight[timesteps]).mean(), "early": error[~late].mean().detach(),
+                "late": error[late].mean().detach()}
+
+    loop.run(make_batch, losses)
+    load_averaged(loop, denoiser)
+    return denoiser
+
+
+def load_averaged(loop: TrainingLoop, denoiser: Denoiser) -> None:
+    with loop.averaged():
+        states = {name: {k: v.clone() for k, v in network.state_dict().items()}
+                  for name, network in denoiser.named().items()}
+    for name, network in denoiser.named().items():
+        network.load_state_dict(states[name])
+        network.eval()
+
+
+class NoiseSchedule:
+    """SSD-1B's: a thousand steps, scaled linear betas from 0.00085 to 0.012."""
+
+    def __init__(self, device: str):
+        betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+        self._signal = torch.cumprod(1 - betas, 0).float().to(device)
+        ratio = self._signal / (1 - self._signal)  # signal to noise
+        # min-SNR-5 (Hang et al. 2023); steps that are nearly noise weigh more, as colour is decided there.
+        self.weight = ratio.clamp(max=5) / ratio * (0.3 / ratio).clamp(min=1) ** 0.3
+
+    def add(self, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor) -> torch.Tensor:
+        signal = self._signal[timesteps][:, None, None, None]
+        return signal.sqrt() * latents + (1 - signal).sqrt() * noise
+
+
+def stratified_timesteps(count: int, device: str) -> torch.Tensor:
+    """One from each of `count` equal parts of the thousand, in random order."""
+    timesteps = (torch.arange(count) + torch.rand(count)) / count * 1000
+    return timesteps.long().clamp(max=999)[torch.randperm(count)].to(device)
+
+
+def _parameter_groups(denoiser: Denoiser) -> list[dict]:
+    groups = []
+    for name, network in denoiser.named().items():
+        for decays in (True, False):
+            parameters = [p for n, p in network.named_parameters()
+                          if decays != any(part in n for part in ("embedding", "norm", "bias"))]
+            groups.append({"params": parameters, "weight_decay": 0.01 if decays else 0.0,
+                           "rate_scale": 1.0 if name == "unet" else 0.7})
+    return groups

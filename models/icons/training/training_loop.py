@@ -1,0 +1,171 @@
+"""The loop that every phase shares: optimiser, averaged weights, checkpoints, a progress line."""
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from batches import batches
+from threads import ThreadChooser
+
+
+class Stopped(Exception):
+    """A signal asked the run to end; its checkpoint is written."""
+
+
+@dataclass
+class LoopConfig:
+    name: str  # of the phase: NAME.pt is its checkpoint
+    folder: Path
+    steps: int
+    rate: float  # the highest learning rate
+    warmup_steps: int = 50
+    decay_share: float = 0.4  # of the steps, at the end, over which the rate falls to nearly nothing
+    ema_decay: float = 0.998
+    save_every_s: float = 120
+
+
+class TrainingLoop:
+    """Trains some networks together.
+
+    The number of steps may be changed on resuming: the learning rate follows.
+    """
+
+    def __init__(self, config: LoopConfig, networks: dict[str, nn.Module], groups: list[dict]):
+        """groups: the optimiser's parameter groups; "rate_scale" in a group scales its rate."""
+        self.config = config
+        self.networks = networks
+        self.step = 0
+        self._parameters = [p for group in groups for p in group["params"]]
+        self._average = [p.detach().clone() for p in self._parameters]
+        self._optimiser = torch.optim.AdamW(groups, config.rate, betas=(0.9, 0.99), fused=True)
+        self._checkpoint = config.folder / f"{config.name}.pt"
+        self._smooth: dict[str, float] = {}
+        if self._checkpoint.exists():
+            self._load()
+
+    @property
+    def is_done(self) -> bool:
+        return self.step >= self.config.steps
+
+    @contextmanager
+    def averaged(self):
+        """Inside, the networks have their averaged weights."""
+        self._swap()
+        try:
+            yield
+        finally:
+            self._swap()
+
+    def run(self, make_batch: Callable[[int, random.Random], Any],
+            losses: Callable[[Any], dict[str, torch.Tensor]],
+            on_save: Callable[[], dict[str, float]] = dict) -> None:
+        """Steps until done. `losses` turns what make_batch(step, generator) drew into scalars, of which
+        "loss" is minimised; `on_save` is called with the averaged weights and returns numbers to be
+        written down beside them."""
+        steps = range(self.step, self.config.steps)
+        drawn = batches(self.config.name, make_batch, steps, self._parameters[0].device.type)
+        stop = _StopSignal()
+        threads = ThreadChooser()
+        saved_at = started_at = time.monotonic()
+        first_step, cpu_at = self.step, time.process_time()
+        while not self.is_done:
+            count = threads.choose()
+            self._one_step(next(drawn), losses)
+            now = time.monotonic()
+            if self.step % 50 == 0 or self.is_done:
+                speed = (self.step - first_step) / (now - started_at)
+                cpu_ms = 1e3 * (time.process_time() - cpu_at) / (self.step - first_step)
+                self._report(speed, cpu_ms, count)
+            if self.is_done or stop.asked or now - saved_at > self.config.save_every_s:
+                self._save(on_save)
+                saved_at = time.monotonic()
+            if stop.asked and not self.is_done:
+                raise Stopped(f"{self.config.name}: stopped at step {self.step}")
+
+    def _one_step(self, batch, losses) -> None:
+        torch.manual_seed(self.step)
+        for group in self._optimiser.param_groups:
+            group["lr"] = self._rate() * group.get("rate_scale", 1)
+        values = losses(batch)
+        values["loss"].backward()
+        values["norm"] = nn.utils.clip_grad_norm_(self._parameters, 1.0)
+        self._optimiser.step()
+        self._optimiser.zero_grad(set_to_none=True)
+        self.step += 1
+        decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            torch._foreach_lerp_(self._average, self._parameters, 1 - decay)
+        for name, value in values.items():
+            self._smooth[name] = self._smooth.get(name, value.item()) * 0.97 + value.item() * 0.03
+
+    def _rate(self) -> float:
+        config = self.config
+        left = (config.steps - self.step) / (config.decay_share * config.steps)
+        decay = 0.5 - 0.5 * math.cos(math.pi * min(1, left))
+        return config.rate * min(1, (self.step + 1) / config.warmup_steps) * (0.02 + 0.98 * decay)
+
+    def _report(self, speed: float, cpu_ms: float, threads: int) -> None:
+        numbers = " ".join(f"{name} {value:.4f}" for name, value in self._smooth.items())
+        minutes = (self.config.steps - self.step) / speed / 60
+        print(f"{time.strftime('%H:%M:%S')} {self.config.name} {self.step}/{self.config.steps} {numbers} | "
+              f"{speed:.2f} steps/s, {cpu_ms:.0f} CPU-ms a step, {threads} threads, {minutes:.0f} min left",
+              flush=True)
+
+    def _swap(self) -> None:
+        with torch.no_grad():
+            for parameter, average in zip(self._parameters, self._average):
+                kept = parameter.detach().clone()
+                parameter.copy_(average)
+                average.copy_(kept)
+
+    def _save(self, on_save) -> None:
+        write_atomically({"step": self.step, "average": self._average, "smooth": self._smooth,
+                          "networks": {n: m.state_dict() for n, m in self.networks.items()},
+                          "optimiser": self._optimiser.state_dict()}, self._checkpoint)
+        with self.averaged():
+            numbers = on_save()
+        line = {"phase": self.config.name, "step": self.step, **self._smooth, **numbers}
+        with open(self.config.folder / "progress.jsonl", "a", encoding="ascii") as file:
+            file.write(json.dumps(line) + "\n")
+        if numbers:
+            print(f"{self.config.name} {self.step}:", *(f"{k} {v:.4f}" for k, v in numbers.items()), flush=True)
+
+    def _load(self) -> None:
+        state = torch.load(self._checkpoint, map_location=self._parameters[0].device)
+        self.step, self._smooth = state["step"], state["smooth"]
+        for name, network in self.networks.items():
+            network.load_state_dict(state["networks"][name])
+        self._optimiser.load_state_dict(state["optimiser"])
+        for average, stored in zip(self._average, state["average"]):
+            average.copy_(stored)
+        print(f"{self.config.name}: resumed at step {self.step}", flush=True)
+
+
+def write_atomically(value, path: Path) -> None:
+    partial = path.with_name(path.name + ".partial")
+    torch.save(value, partial)
+    os.replace(partial, path)
+
+
+class _StopSignal:
+    """Says whether SIGTERM or SIGINT came since it was made."""
+
+    def __init__(self):
+        self.asked = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._ask)
+
+    def _ask(self, _number, _frame) -> None:
+        self.asked = True
