@@ -9,7 +9,8 @@ from captions import caption, caption_words, plain_caption, plural
 from colours import BACKGROUNDS, COLOURS, hue_body, oklab, recoloured
 from concepts import PICTURES, held_out_pairs, load_concepts
 from latents import whiten
-from networks import SCALING_FACTOR, make_vae
+from networks import SCALING_FACTOR, make_text_encoders, make_unet, make_vae
+from presets import PRESETS
 from scenes import Scene, SceneGenerator
 from sprites import Sprites
 from tokenizer import Tokenizer, write_tokenizers
@@ -139,3 +140,16 @@ def test_whitening_makes_white_zero_and_changes_no_picture():
     torch.testing.assert_close(white, torch.zeros(8), atol=1e-3, rtol=0)
     scale = (latents.mean.std((0, 2, 3)) / mean.std((0, 2, 3)))[None, :, None, None]
     torch.testing.assert_close(latents.std, deviation * scale, atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["cpu128", "gpu256"])
+def test_what_is_shipped_stays_under_30_megabytes(name):
+    preset = PRESETS[name]
+    with torch.device("meta"):
+        networks = [make_unet(preset.unet_channels, preset.latent_channels, preset.size_px // 8),
+                    make_vae(preset.vae_channels, preset.latent_channels, preset.size_px),
+                    *make_text_encoders(vocabulary=2500)]
+
+    float16_bytes = 2 * sum(p.numel() for network in networks for p in network.parameters())
+
+    assert float16_bytes < 29.5e6

@@ -38,9 +38,9 @@ PRESETS = {
     # One large GPU, half an hour.
     "gpu256": Preset(
         size_px=256, concepts="all",
-        vae_channels=(32, 64, 128, 128), latent_channels=8,
+        vae_channels=(32, 64, 96, 128), latent_channels=8,
         vae_steps=6000, vae_batch=64, vae_crop_px=128, vae_rate=1.2e-3,
-        bank_scenes=100000, unet_channels=(96, 160, 224),
+        bank_scenes=100000, unet_channels=(96, 96, 128),
         unet_steps=12000, unet_batch=512, unet_rate=1.5e-3, decoder_steps=2000, classifier_steps=3000),
     # Two minutes of two CPU cores: shows that everything runs and learns, not that it draws.
     "smoke": Preset(
