@@ -68,6 +68,16 @@ def test_a_port_that_is_taken_is_71():
     assert str(port) in ended.stderr
 
 
+def test_an_address_that_nobody_can_read_is_71():
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [SERVER, "--port", "0", "--model", ICONS, "--worker", FAKE_WORKER],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=30,
+        )  # fmt: skip
+
+    assert ended.returncode == 71 and "standard output" in ended.stderr, ended.stderr
+
+
 def test_help_and_version_print_and_end():
     help_text, version = run_server("--help"), run_server("--version")
 
@@ -156,9 +166,9 @@ def test_a_second_signal_ends_at_once(start, second):
 
         assert server.end() in (-second, 128 + second)
         assert time.monotonic() - began < 1
+        assert "ended at once by a second signal" in server.text_of_log()
         with pytest.raises(requests.RequestException):
             running.result()
-
 
 
 

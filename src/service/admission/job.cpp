@@ -57,6 +57,7 @@ Job::Job(PictureId id, GenerationRequest request, JobTicket ticket)
       request_(std::move(request)),
       ticket_(std::move(ticket)),
       state_(std::make_unique<State>()) {
+  state_->status.steps = request_.steps;
   state_->status.created_at = std::chrono::system_clock::now();
 }
 

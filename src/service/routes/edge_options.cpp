@@ -62,7 +62,9 @@ void announce(const ServerOptions& options, int port) {
   const bool is_ipv6 = options.host.find(':') != std::string::npos && options.host.front() != '[';
   const std::string host = is_ipv6 ? "[" + options.host + "]" : options.host;
   std::printf("listening on http://%s:%d\n", host.c_str(), port);
-  std::fflush(stdout);
+  if (std::fflush(stdout) != 0) {
+    throw Error(ErrorCode::SystemRefused, "standard output cannot be written");
+  }
   if (is_loopback(options.host) || options.api_key_file) return;
   log_warn("listening beyond this machine without --api-key-file: anyone who reaches it may use it",
            {{"host", options.host}});

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "service/image_files/picture_settings.h"
 #include "service/routes/make_pictures.h"
 
 namespace ssd1b {
@@ -33,17 +34,9 @@ Json seconds_json(const std::optional<std::chrono::system_clock::time_point>& ti
 }
 
 Json request_json(const ImageRequest& request) {
-  const GenerationRequest& picture = request.pictures.front();
-  Json json = {{"prompt", picture.prompt},
-               {"negative_prompt", nullptr},
-               {"width", picture.width_px},
-               {"height", picture.height_px},
-               {"steps", picture.steps},
-               {"guidance_scale", picture.guidance_scale},
-               {"seed", picture.seed},
-               {"scheduler", picture.scheduler},
-               {"num_images", request.pictures.size()}};
-  if (picture.negative_prompt) json["negative_prompt"] = *picture.negative_prompt;
+  Json json = Json::parse(picture_settings(request.pictures.front(), /*model=*/""));
+  json.erase("model");  // a request does not name it
+  json["num_images"] = request.pictures.size();
   return json;
 }
 
