@@ -1,12 +1,10 @@
-#include <unistd.h>
-
+#include <chrono>
 #include <csignal>
 #include <cstdio>
-#include <cstring>
-#include <future>
 #include <memory>
 
 #include "apps/run_program.h"
+#include "apps/shut_down.h"
 #include "apps/signals.h"
 #include "logging/log.h"
 #include "options/options.h"
@@ -20,11 +18,7 @@
 namespace ssd1b {
 namespace {
 
-using std::chrono::milliseconds;
-
-constexpr milliseconds kLookAround{50};
-
-milliseconds in_ms(double seconds) { return milliseconds(static_cast<long>(seconds * 1000.0)); }
+constexpr std::chrono::milliseconds kLookAround{50};
 
 /// Blocks until a signal asks for the end. Throws what makes going on impossible.
 void watch(const Signals& signals, const Dispatcher& dispatcher, ApiKeys* keys) {
@@ -34,29 +28,6 @@ void watch(const Signals& signals, const Dispatcher& dispatcher, ApiKeys* keys) 
     if (signal == SIGHUP) reload_keys(keys);
     if (signal && *signal != SIGHUP) return;
   }
-}
-
-[[noreturn]] void end_at_once(int signal) {
-  std::fprintf(stderr, "ssd1b-server: ended at once by a second signal (%s)\n", strsignal(signal));
-  _exit(128 + signal);
-}
-
-/// The one place that knows the order in which things end. A second signal ends all at once.
-void shut_down(const Signals& signals, const ServerOptions& options, HttpServer& server,
-               Dispatcher& dispatcher) {
-  const Clock::time_point until = Clock::now() + in_ms(options.drain_timeout_s);
-  log_info("shutting down", {{"drain_grace_s", options.drain_grace_s}});
-  dispatcher.announce_drain();
-  if (const auto signal = signals.wait_for_end(in_ms(options.drain_grace_s))) end_at_once(*signal);
-  const auto drained = std::async(std::launch::async, [&] {
-    server.close_idle_connections();
-    dispatcher.drain(until);
-    server.stop();
-  });
-  while (drained.wait_for(milliseconds(0)) != std::future_status::ready) {
-    if (const auto signal = signals.wait_for_end(kLookAround)) end_at_once(*signal);
-  }
-  log_info("all requests are answered");
 }
 
 int serve(const ServerOptions& options) {
