@@ -8,8 +8,14 @@
 namespace ssd1b {
 
 bool send_now(int fd, const std::string& bytes) {
-  return send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT) ==
-         static_cast<ssize_t>(bytes.size());
+  std::size_t sent = 0;
+  while (sent < bytes.size()) {
+    const ssize_t taken =
+        send(fd, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (taken > 0) sent += static_cast<std::size_t>(taken);
+    if (taken < 0 && errno != EINTR) return false;
+  }
+  return true;
 }
 
 bool send_patiently(int fd, const char* data, std::size_t size,
