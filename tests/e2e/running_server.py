@@ -20,17 +20,17 @@ ICONS = ROOT / "models" / "icons"
 
 
 class RunningServer:
-    """ssd1b-server on a free port. Its standard error is kept in `log`."""
+    """ssd1b-server on a free port; `prefix` is a command that runs it. Its standard error is kept in `log`."""
 
-    def __init__(self, *arguments, worker=FAKE_WORKER, wait_for_line=True, **variables):
-        command = [SERVER, "--port", "0", "--model", ICONS, "--worker", worker, *arguments]
+    def __init__(self, *arguments, worker=FAKE_WORKER, wait_for_line=True, prefix=(), port=0, **variables):
+        command = [*prefix, SERVER, "--port", port, "--model", ICONS, "--worker", worker, *arguments]
         self.process = subprocess.Popen(
             [str(part) for part in command],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env={**clean_environment(), **{name: str(value) for name, value in variables.items()}},
         )
-        self.log = b""
+        self.log = bytearray()
         self._reader = threading.Thread(target=self._read_log, daemon=True)
         self._reader.start()
         self.lines = []
