@@ -1,5 +1,7 @@
 #include <cstdio>
+#include <fstream>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "apps/run_program.h"
 #include "apps/stage_times.h"
@@ -25,6 +27,18 @@ void time_request(Engine& engine, const GenerationRequest& request, StageTimes& 
               const GeneratedImage picture = time_picture(engine, request, times);
               times.add("png", time_of([&] { encode(picture.image, ImageFormat::Png); }));
             }));
+}
+
+/// This process's memory in MB (10^6 bytes), now and at most so far.
+Json memory_mb() {
+  Json memory;
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    double kib = 0.0;
+    if (word == "VmRSS:" && status >> kib) memory["resident"] = kib * 1024 / 1e6;
+    if (word == "VmHWM:" && status >> kib) memory["peak"] = kib * 1024 / 1e6;
+  }
+  return memory;
 }
 
 Json settings(const ModelInfo& model, const GenerationRequest& request,
@@ -54,6 +68,7 @@ int run(int argc, const char* const* argv) {
   StageTimes times;
   std::unique_ptr<Engine> engine;
   times.add("load", time_of([&] { engine = open_model(model); }));
+  const Json memory = memory_mb();
   const GenerationRequest request = picture_request(options.picture, engine->model());
   StageTimes ignored;
   for (int i = 0; i < options.warmup + options.runs; ++i) {
@@ -61,6 +76,7 @@ int run(int argc, const char* const* argv) {
   }
 
   Json document = settings(engine->model(), request, options);
+  document["memory_after_load_mb"] = memory;
   document["stages"] = Json::parse(times.json());
   std::fputs(times.table().c_str(), stderr);
   return print_and_end(

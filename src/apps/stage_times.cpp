@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <ctime>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <utility>
 
 namespace ssd1b {
@@ -51,17 +52,16 @@ void StageTimes::add(const std::string& stage, const StageTime& time) {
 std::vector<StageTimes::Summary> StageTimes::summaries() const {
   std::vector<Summary> result;
   for (const std::string& stage : order_) {
-    std::vector<double> walls;
-    double wall_ms = 0.0;
-    double cpu_ms = 0.0;
+    std::vector<double> walls, cpus;
     for (const StageTime& time : times_.at(stage)) {
       walls.push_back(time.wall_ms);
-      wall_ms += time.wall_ms;
-      cpu_ms += time.cpu_ms;
+      cpus.push_back(time.cpu_ms);
     }
     const auto [low, high] = std::minmax_element(walls.begin(), walls.end());
-    result.push_back(
-        {stage, walls.size(), median(walls), *low, *high, wall_ms > 0.0 ? cpu_ms / wall_ms : 0.0});
+    const double wall_ms = std::accumulate(walls.begin(), walls.end(), 0.0);
+    const double cpu_ms = std::accumulate(cpus.begin(), cpus.end(), 0.0);
+    result.push_back({stage, median(walls), *low, *high, wall_ms > 0.0 ? cpu_ms / wall_ms : 0.0,
+                      std::move(walls), std::move(cpus)});
   }
   return result;
 }
@@ -69,11 +69,13 @@ std::vector<StageTimes::Summary> StageTimes::summaries() const {
 std::string StageTimes::json() const {
   nlohmann::ordered_json object = nlohmann::ordered_json::object();
   for (const Summary& each : summaries()) {
-    object[each.stage] = {{"runs", each.runs},
+    object[each.stage] = {{"runs", each.walls_ms.size()},
                           {"median_ms", each.median_ms},
                           {"min_ms", each.min_ms},
                           {"max_ms", each.max_ms},
-                          {"cpu_per_wall", each.cpu_per_wall}};
+                          {"cpu_per_wall", each.cpu_per_wall},
+                          {"walls_ms", each.walls_ms},
+                          {"cpus_ms", each.cpus_ms}};
   }
   return object.dump(/*indent=*/2);
 }
@@ -83,7 +85,8 @@ std::string StageTimes::table() const {
   for (const Summary& each : summaries()) {
     char line[160];
     std::snprintf(line, sizeof line, "%-16s %6zu %11.2f %11.2f %11.2f %10.2f\n", each.stage.c_str(),
-                  each.runs, each.median_ms, each.min_ms, each.max_ms, each.cpu_per_wall);
+                  each.walls_ms.size(), each.median_ms, each.min_ms, each.max_ms,
+                  each.cpu_per_wall);
     text += line;
   }
   return text;

@@ -23,8 +23,8 @@ class StageTimes {
  public:
   void add(const std::string& stage, const StageTime& time);
 
-  /// A JSON object: for each stage runs, median_ms, min_ms, max_ms of the wall's clock, and
-  /// cpu_per_wall, how many cores worked on average.
+  /// A JSON object: for each stage runs, median_ms, min_ms, max_ms of the wall's clock,
+  /// cpu_per_wall, how many cores worked on average, and of each run walls_ms and cpus_ms.
   std::string json() const;
 
   /// The same as a table for people.
@@ -33,8 +33,8 @@ class StageTimes {
  private:
   struct Summary {
     std::string stage;
-    std::size_t runs;
     double median_ms, min_ms, max_ms, cpu_per_wall;
+    std::vector<double> walls_ms, cpus_ms;
   };
   std::vector<Summary> summaries() const;
 

@@ -53,6 +53,8 @@ TEST(StageTimes, SumsUpMedianEdgesAndCores) {
   EXPECT_EQ(json["vae"]["min_ms"], 10.0);
   EXPECT_EQ(json["vae"]["max_ms"], 100.0);
   EXPECT_EQ(json["vae"]["cpu_per_wall"], 2.0);
+  EXPECT_EQ(json["vae"]["walls_ms"], nlohmann::ordered_json({30.0, 10.0, 20.0, 100.0}));
+  EXPECT_EQ(json["vae"]["cpus_ms"], nlohmann::ordered_json({60.0, 20.0, 40.0, 200.0}));
   EXPECT_EQ(json["encode"]["median_ms"], 5.0);
   EXPECT_THAT(times.table(), testing::HasSubstr("vae"));
 }
