@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "inference/layers/cuda_kernels.h"
 #include "inference/layers/group_norm_cpu.h"
 
 namespace ssd1b {
@@ -13,7 +14,20 @@ at::Tensor GroupNorm::operator()(const at::Tensor& input) const {
   if (can_use_channels_last_group_norm(input)) {
     return channels_last_group_norm(input, weight.value, bias.value, groups, eps);
   }
+  if (auto normed =
+          cuda_group_norm(input, weight.value, bias.value, groups, eps, Activation::None)) {
+    return *normed;
+  }
   return at::group_norm(input, groups, weight.value, bias.value, eps);
+}
+
+at::Tensor GroupNorm::with_silu(const at::Tensor& input) const {
+  if (auto activated =
+          cuda_group_norm(input, weight.value, bias.value, groups, eps, Activation::Silu)) {
+    return *activated;
+  }
+  at::Tensor normed = (*this)(input);
+  return at::silu_(normed);
 }
 
 LayerNorm::LayerNorm(std::int64_t width, double eps_of)

@@ -13,6 +13,8 @@ struct GroupNorm {
   GroupNorm(std::int64_t groups_of, std::int64_t channels, double eps_of);
   /// [B, C, ...] -> the same
   at::Tensor operator()(const at::Tensor& input) const;
+  /// SiLU of that: what stands before most convolutions.
+  at::Tensor with_silu(const at::Tensor& input) const;
 
   Parameter weight, bias;  // [C]
   std::int64_t groups;

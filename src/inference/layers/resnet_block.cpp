@@ -18,13 +18,11 @@ ResnetBlock::ResnetBlock(const ResnetBlockConfig& config)
 
 at::Tensor ResnetBlock::operator()(const at::Tensor& hidden,
                                    const at::Tensor& activated_time) const {
-  at::Tensor out = norm1(hidden);
-  out = conv1(at::silu_(out));
+  at::Tensor out = conv1(norm1.with_silu(hidden));
   if (time_emb_proj) {
     out.add_((*time_emb_proj)(activated_time).unsqueeze(-1).unsqueeze(-1));  // [B, Cout, 1, 1]
   }
-  out = norm2(out);
-  out = conv2(at::silu_(out));
+  out = conv2(norm2.with_silu(out));
   out.add_(conv_shortcut ? (*conv_shortcut)(hidden) : hidden);
   if (output_scale != 1.0) out.div_(output_scale);
   return out;

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "inference/layers/cuda_kernels.h"
+
 namespace ssd1b {
 namespace {
 
@@ -47,7 +49,9 @@ FeedForward::FeedForward(std::int64_t width)
     : proj_in(width, 2 * kFeedForward * width), proj_out(kFeedForward * width, width) {}
 
 at::Tensor FeedForward::operator()(const at::Tensor& hidden) const {
-  const std::vector<at::Tensor> halves = proj_in(hidden).chunk(2, -1);  // values, gates
+  const at::Tensor both = proj_in(hidden);  // [B, T, 8 width]
+  if (const auto gated = cuda_geglu(both)) return proj_out(*gated);
+  const std::vector<at::Tensor> halves = both.chunk(2, -1);  // values, gates
   return proj_out(at::gelu(halves[1]).mul_(halves[0]));
 }
 

@@ -108,8 +108,7 @@ at::Tensor UNet::operator()(const UNetInput& input, const Tick& tick) const {
   for (const UpBlock& block : up_blocks) hidden = block(std::move(hidden), block_input, skips);
 
   // 6. post-process
-  hidden = conv_norm_out(hidden);
-  return conv_out(at::silu_(hidden)).contiguous();
+  return conv_out(conv_norm_out.with_silu(hidden)).contiguous();
 }
 
 void visit_parameters(UNet& unet, const Scope& scope) {

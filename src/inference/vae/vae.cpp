@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "inference/layers/cuda_kernels.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
@@ -69,9 +70,8 @@ std::vector<std::string> unvisited_prefixes(const Vae& vae) {
 }
 
 Image to_image(const at::Tensor& pixels) {
-  const at::Tensor unit = (pixels * 0.5 + 0.5).clamp(0.0, 1.0);
-  const at::Tensor rows = unit.squeeze(0).permute({1, 2, 0}).to(at::kFloat);  // [H, W, 3]
-  const at::Tensor bytes = (rows * 255.0).round().to(at::kByte).contiguous().to(at::kCPU);
+  const std::optional<at::Tensor> by_kernel = cuda_to_bytes(pixels);
+  const at::Tensor bytes = (by_kernel ? *by_kernel : aten_to_bytes(pixels)).to(at::kCPU);
   Image image;
   image.height_px = static_cast<int>(bytes.size(0));
   image.width_px = static_cast<int>(bytes.size(1));

@@ -111,8 +111,7 @@ at::Tensor VaeEncoder::operator()(const at::Tensor& pixels, const Tick& tick) co
     hidden = run(block.resnets, std::move(hidden), tick);
     if (block.downsampler) hidden = (*block.downsampler)(hidden);
   }
-  hidden = conv_norm_out(mid_block(hidden, tick));
-  return conv_out(at::silu_(hidden));
+  return conv_out(conv_norm_out.with_silu(mid_block(hidden, tick)));
 }
 
 VaeDecoder::VaeDecoder(const VaeConfig& config)
@@ -141,8 +140,7 @@ at::Tensor VaeDecoder::operator()(const at::Tensor& latents, const Tick& tick) c
       tick_once(tick);
     }
   }
-  hidden = conv_norm_out(hidden);
-  return conv_out(at::silu_(hidden));
+  return conv_out(conv_norm_out.with_silu(hidden));
 }
 
 void visit_parameters(VaeEncoder& encoder, const Scope& scope) {
