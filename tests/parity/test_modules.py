@@ -138,6 +138,27 @@ def test_vae_decoder(name, size, oracle, probe):
     assert (ours["image"].float() - torch.from_numpy(image)).abs().max() <= 1
 
 
+@pytest.mark.parametrize("name", ["ssd1b", "odd", "bare"])
+@pytest.mark.parametrize("size", [(20, 17), (8, 24), (24, 12)])
+@pytest.mark.parametrize("tile", [8, 12])
+def test_vae_decoder_in_tiles(name, size, tile, oracle, probe):
+    """Equal to diffusers' tiled decode; near the whole decode, of which norms see more."""
+    vae = oracle(name).vae
+    latents = noise(1, 4, *size)
+    factor = 2 ** (len(vae.config.block_out_channels) - 1)
+    kept = vae.tile_latent_min_size, vae.tile_sample_min_size
+
+    ours = probe(name, "vae_decode", {"latents": latents}, "--tile", str(tile))["pixels"]
+
+    vae.tile_latent_min_size, vae.tile_sample_min_size = tile, tile * factor
+    try:
+        with torch.no_grad():
+            theirs = vae.tiled_decode(vae_space(vae, latents)).sample
+    finally:
+        vae.tile_latent_min_size, vae.tile_sample_min_size = kept
+    assert_close(ours, theirs)
+
+
 def test_pixels_are_rounded_half_to_even_and_clamped(oracle, probe):
     decoded = probe("ssd1b", "vae_decode", {"latents": noise(1, 4, 8, 8)})
 

@@ -239,9 +239,9 @@ TEST(OpenModel, RefusesALoraThatIsNotThere) {
   }
 }
 
-TEST(OpenModel, RefusesOptionsThatDoNotActYet) {
+TEST(OpenModel, RefusesAMemoryLimitThatTheModelDoesNotFit) {
   ModelOptions with_limit = icons();
-  with_limit.device_memory_limit_bytes = 1 << 30;
+  with_limit.device_memory_limit_bytes = 1 << 20;
 
   EXPECT_THROW(open_model(with_limit), Error);
 }

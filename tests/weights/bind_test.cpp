@@ -10,6 +10,7 @@
 #include <limits>
 #include <sstream>
 
+#include "inference/weights/parameter_home.h"
 #include "weights/probe_files.h"
 
 namespace ssd1b {
@@ -237,6 +238,27 @@ TEST(Bind, HoldsWeightsInMemoryOnce) {
   const double weight_kib = 4.0 * kRows * kColumns * kTensors / 1024;
   EXPECT_LT(static_cast<double>(peak_kib() - before), 1.2 * weight_kib);
   EXPECT_EQ(parameters.back().value.abs().max().item<float>(), 0.0F);
+}
+
+TEST_F(BindTest, ParametersGoToADeviceAndComeHomeWithTheirStacks) {
+  load();
+  const at::Tensor at_home = module_.to_qkv.value;
+  const auto walk = [&](ParameterVisitor& visitor) {
+    visit_parameters(module_, Scope(visitor, ""));
+  };
+  ParameterHome home(walk, c10::Device(c10::kMeta));
+
+  home.go_to_device();
+
+  EXPECT_TRUE(module_.weight.value.is_meta());
+  EXPECT_TRUE(module_.to_v.value.is_meta());
+  EXPECT_TRUE(module_.to_v.value.is_alias_of(module_.to_qkv.value));
+  EXPECT_EQ(module_.to_v.value.storage_offset(), 4 * 4);
+
+  home.come_home();
+
+  EXPECT_TRUE(at::equal(module_.to_qkv.value, at_home));
+  EXPECT_TRUE(at::equal(module_.to_k.value, counting({2, 4}, 20)));
 }
 
 }  // namespace

@@ -4,10 +4,12 @@
 #include <ATen/DeviceAccelerator.h>
 #include <ATen/SDPBackend.h>
 
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "inference/layers/cuda_kernels.h"
 #include "inference/pipeline/devices.h"
 #include "logging/log.h"
 
@@ -42,6 +44,23 @@ at::Tensor upload(const at::Tensor& host, const c10::Device& device) {
   return host.pin_memory().to(device, /*non_blocking=*/true);
 }
 
+void prove_kernels(const c10::Device& device, const Precision& precision) {
+  for (const at::ScalarType dtype : std::set<at::ScalarType>{precision.networks, precision.vae}) {
+    const std::string name = dtype_name(dtype);
+    for (const KernelProof& proof : prove_cuda_kernels(device, dtype)) {
+      if (proof.is_used) {
+        log_info("own kernel is used",
+                 {{"kernel", proof.name}, {"dtype", name}, {"difference", proof.difference}});
+      } else {
+        log_warn("own kernel is left out", {{"kernel", proof.name},
+                                            {"dtype", name},
+                                            {"difference", proof.difference},
+                                            {"reason", proof.why_not}});
+      }
+    }
+  }
+}
+
 void CallFence::mark() {
   if (!device_.is_cuda()) return;
   c10::Event call(device_.type());
@@ -53,6 +72,10 @@ void CallFence::mark() {
 void CallFence::wait() {
   if (last_) last_->synchronize();
   last_.reset();
+}
+
+std::int64_t free_device_memory(const c10::Device& device) {
+  return static_cast<std::int64_t>(at::accelerator::getMemoryInfo(device.index()).first);
 }
 
 void set_up_device(const c10::Device& device) {

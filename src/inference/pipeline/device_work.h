@@ -4,7 +4,10 @@
 #include <c10/core/Device.h>
 #include <c10/core/Event.h>
 
+#include <cstdint>
 #include <optional>
+
+#include "inference/pipeline/precision.h"
 
 namespace ssd1b {
 
@@ -29,8 +32,15 @@ class CallFence {
   std::optional<c10::Event> last_;
 };
 
+/// Free bytes of a GPU, now.
+std::int64_t free_device_memory(const c10::Device& device);
+
 /// Settings of libtorch that hold for the process and the thread that computes: which attention
 /// kernels are tried first, float32 that is float32, the same bytes for the same request. Logged.
 void set_up_device(const c10::Device& device);
+
+/// Runs our own CUDA kernels beside ATen in the dtypes that the model computes in and switches on
+/// those that agree; the others are named in the log.
+void prove_kernels(const c10::Device& device, const Precision& precision);
 
 }  // namespace ssd1b

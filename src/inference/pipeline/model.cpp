@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "inference/pipeline/device_work.h"
 #include "inference/unet/family.h"
 #include "inference/weights/bind.h"
 #include "inference/weights/lora/lora.h"
@@ -118,6 +119,12 @@ void set_defaults(ModelInfo& info, const ModelFolder& folder, const UNetConfig& 
   }
 }
 
+std::int64_t element_count(const ComponentWeights& weights) {
+  std::int64_t count = 0;
+  for (const auto& [name, source] : weights.tensors) count += c10::multiply_integers(source.shape);
+  return count;
+}
+
 /// Adds the changes of LoRA files to the weights, which are merged when they are loaded.
 void add_loras(ModelFolder& folder, const std::vector<LoraOption>& loras,
                const std::string& model_type) {
@@ -181,7 +188,31 @@ Model::Model(const ModelOptions& options, const c10::Device& device_of)
   set_defaults(info, folder_, unet_config, vae_config, schedulers);
 
   add_loras(folder_, options.loras, info.type);
+  plan_memory(options);
   load_networks();
+}
+
+void Model::plan_memory(const ModelOptions& options) {
+  const std::optional<std::int64_t> given = options.device_memory_limit_bytes;
+  if (!given && !device.is_cuda()) return;
+  MemoryNeeds needs;
+  needs.unet = unet_config;
+  needs.vae = vae_config;
+  needs.weights.unet_element = static_cast<std::int64_t>(at::elementSize(precision.networks));
+  needs.weights.vae_element = static_cast<std::int64_t>(at::elementSize(precision.vae));
+  needs.weights.text_encoders =
+      needs.weights.unet_element * (element_count(folder_.weights("text_encoder")) +
+                                    element_count(folder_.weights("text_encoder_2")));
+  needs.weights.unet = needs.weights.unet_element * element_count(folder_.weights("unet"));
+  needs.weights.vae = needs.weights.vae_element * element_count(folder_.weights("vae"));
+  needs.limit_is_given = given.has_value();
+  needs.limit_bytes = given ? *given : free_device_memory(device) / 10 * 9;
+  needs.device_is_host = device.is_cpu();
+  memory = MemoryPlan(needs);
+  const std::int64_t side = unet_config.sample_size;
+  log_info("memory planned", {{"limit_bytes", needs.limit_bytes},
+                              {"text_encoders_stay", memory.text_encoders_stay()},
+                              {"tile", memory.tile(side, side).value_or(0)}});
 }
 
 void Model::load_networks() {
@@ -191,14 +222,25 @@ void Model::load_networks() {
   load.tick = tick;
   LoadOptions load_vae = load;
   load_vae.dtype = precision.vae;
+  LoadOptions load_text = load;
+  if (!memory.text_encoders_stay()) load_text.device = at::kCPU;
   // All headers are checked before the first large allocation.
   const std::array<BindingPlan, 3> plans = {
-      plan(text_encoder, folder_.weights("text_encoder"), load),
-      plan(text_encoder_2, folder_.weights("text_encoder_2"), load),
+      plan(text_encoder, folder_.weights("text_encoder"), load_text),
+      plan(text_encoder_2, folder_.weights("text_encoder_2"), load_text),
       plan(unet, folder_.weights("unet"), load)};
   const BindingPlan vae_plan = plan(vae, folder_.weights("vae"), load_vae);
-  for (const BindingPlan& each : plans) fill_parameters(each, load);
+  fill_parameters(plans[0], load_text);
+  fill_parameters(plans[1], load_text);
+  fill_parameters(plans[2], load);
   fill_parameters(vae_plan, load_vae);
+  if (memory.text_encoders_stay()) return;
+  for (TextEncoder* encoder : {&text_encoder, &text_encoder_2}) {
+    const ParameterWalk walk = [&](ParameterVisitor& visitor) {
+      visit_parameters(*encoder, Scope(visitor, ""));
+    };
+    text_encoder_homes.push_back(std::make_unique<ParameterHome>(walk, device));
+  }
 }
 
 const Vae& Model::full_precision_vae() {

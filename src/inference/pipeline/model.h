@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "inference/layers/tick.h"
+#include "inference/pipeline/memory_plan.h"
 #include "inference/pipeline/precision.h"
 #include "inference/schedulers/scheduler_choice.h"
 #include "inference/text_encoder/text_encoder.h"
@@ -13,6 +14,7 @@
 #include "inference/unet/unet.h"
 #include "inference/vae/vae.h"
 #include "inference/weights/model_folder.h"
+#include "inference/weights/parameter_home.h"
 #include "ssd1b/engine.h"
 #include "ssd1b/pipeline.h"
 
@@ -29,6 +31,7 @@ class Model {
   const Vae& full_precision_vae();
 
  private:
+  void plan_memory(const ModelOptions& options);
   void load_networks();
 
   // The order of the members is the order of loading: cheap checks first.
@@ -48,6 +51,9 @@ class Model {
   UNet unet;
   Vae vae;
   ModelInfo info;
+  MemoryPlan memory;
+  /// Of text encoders that do not stay on the device; empty where they do.
+  std::vector<std::unique_ptr<ParameterHome>> text_encoder_homes;
 
  private:
   std::unique_ptr<Vae> full_precision_vae_;

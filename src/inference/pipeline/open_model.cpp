@@ -11,19 +11,7 @@
 
 namespace ssd1b {
 
-namespace {
-
-/// Flags that are names already and work later: refused, so that nobody believes they act.
-void refuse_what_is_not_there(const ModelOptions& options) {
-  if (options.device_memory_limit_bytes) {
-    throw Error(ErrorCode::Usage, "--device-memory-limit is not supported yet");
-  }
-}
-
-}  // namespace
-
 std::unique_ptr<Engine> open_model(const ModelOptions& options) {
-  refuse_what_is_not_there(options);
   const c10::Device device = open_device(options.device);  // before any other torch call
   const c10::InferenceMode no_gradients;
   set_up_device(device);

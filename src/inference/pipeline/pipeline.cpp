@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "inference/pipeline/faults.h"
+#include "inference/vae/tiled_decode.h"
 
 namespace ssd1b {
 namespace {
@@ -35,7 +36,9 @@ Pipeline::Pipeline(const ModelOptions& options, const c10::Device& device)
       shares_calls_(!device.is_cpu() && !options.batch_invariant),
       keep_latents_(options.keep_latents),
       prompts_(model_),
-      fence_(device) {}
+      fence_(device) {
+  prove_kernels(device, model_.precision);
+}
 
 bool Pipeline::has_room_for(const GenerationRequest&) const {
   return true;  // the caller keeps the count below ModelInfo::max_pictures
@@ -181,10 +184,14 @@ PictureEvent Pipeline::decode(Picture& picture) {
   if (!is_finite(latents)) {
     throw Error(ErrorCode::NonFiniteOutput, "the latents hold a value that is not finite");
   }
-  at::Tensor pixels =
-      model_.vae.decode(latents.to(model_.precision.vae), model_.tick);  // [1, 3, H, W]
+  const std::optional<std::int64_t> tile = model_.memory.tile(latents.size(2), latents.size(3));
+  const auto decoded = [&](const Vae& vae, at::ScalarType dtype) {
+    const at::Tensor input = latents.to(dtype);
+    return tile ? decode_in_tiles(vae, input, *tile, model_.tick) : vae.decode(input, model_.tick);
+  };
+  at::Tensor pixels = decoded(model_.vae, model_.precision.vae);  // [1, 3, H, W]
   if (!is_finite(pixels) && model_.precision.vae != at::kFloat) {
-    pixels = model_.full_precision_vae().decode(latents.to(at::kFloat), model_.tick);
+    pixels = decoded(model_.full_precision_vae(), at::kFloat);
   }
   if (!is_finite(pixels)) {
     throw Error(ErrorCode::NonFiniteOutput, "the picture holds a value that is not finite");

@@ -42,6 +42,22 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
+/// Text encoders that do not stay on the device are there while this lives.
+class VisitOfEncoders {
+ public:
+  explicit VisitOfEncoders(const Model& model) : model_(model) {
+    for (const auto& home : model_.text_encoder_homes) home->go_to_device();
+  }
+  ~VisitOfEncoders() {
+    for (const auto& home : model_.text_encoder_homes) home->come_home();
+  }
+  VisitOfEncoders(const VisitOfEncoders&) = delete;
+  VisitOfEncoders& operator=(const VisitOfEncoders&) = delete;
+
+ private:
+  const Model& model_;
+};
+
 }  // namespace
 
 std::shared_ptr<const PromptEncoding> PromptEncoder::encode(const GenerationRequest& request) {
@@ -76,6 +92,7 @@ PromptEncoder::Text PromptEncoder::encode_negative(const GenerationRequest& requ
 }
 
 std::shared_ptr<const PromptEncoding> PromptEncoder::make(const GenerationRequest& request) const {
+  const VisitOfEncoders visit(model_);
   auto encoding = std::make_shared<PromptEncoding>();
   const int limit = model_.info.prompt_token_limit;
   const Text prompt = encode_text(request.prompt, request.clip_skip);

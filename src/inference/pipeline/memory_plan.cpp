@@ -1,0 +1,77 @@
+#include "inference/pipeline/memory_plan.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "ssd1b/error.h"
+
+namespace ssd1b {
+namespace {
+
+// Largest first. 128 latent pixels are SSD-1B's own size, which is decoded as it was trained.
+constexpr std::array<std::int64_t, 5> kTiles = {128, 96, 64, 48, 32};
+
+// In the decoder's last level, of its widest tensor: input, normed copy and output of a resnet's
+// first half, and half a tensor for a convolution's workspace.
+constexpr std::int64_t kHalvesOfDecodeTensors = 7;
+
+// Of the first level's tensors a row: nine skips of falling size (5), the last level's concatenated
+// input and its normed copy (6), and what lives beside them (5).
+constexpr std::int64_t kUNetTensors = 16;
+
+constexpr int kGuidedRows = 2;
+
+std::string mebibytes(std::int64_t bytes) {
+  return std::to_string((bytes + (std::int64_t{1} << 20) - 1) >> 20) + "MiB";
+}
+
+}  // namespace
+
+std::int64_t decode_bytes(const VaeConfig& vae, std::int64_t element, std::int64_t height,
+                          std::int64_t width) {
+  const std::int64_t pixels = height * width * vae.scale() * vae.scale();
+  // The last level's input has the channels of the level before it.
+  const std::size_t widest = std::min<std::size_t>(1, vae.block_channels.size() - 1);
+  return pixels * vae.block_channels[widest] * element * kHalvesOfDecodeTensors / 2;
+}
+
+std::int64_t unet_call_bytes(const UNetConfig& unet, std::int64_t element, std::int64_t rows,
+                             std::int64_t height, std::int64_t width) {
+  return rows * height * width * unet.first_channels() * element * kUNetTensors;
+}
+
+MemoryPlan::MemoryPlan(const MemoryNeeds& needs)
+    : vae_(needs.vae), vae_element_(needs.weights.vae_element) {
+  const WeightSizes& weights = needs.weights;
+  const std::int64_t side = needs.unet.sample_size;
+  const std::int64_t call =
+      unet_call_bytes(needs.unet, weights.unet_element, kGuidedRows, side, side);
+  const std::int64_t whole = decode_bytes(vae_, vae_element_, side, side);
+  const std::int64_t smallest = decode_bytes(vae_, vae_element_, kTiles.back(), kTiles.back());
+  const std::int64_t networks = weights.unet + weights.vae;
+  const std::int64_t with_encoders = networks + weights.text_encoders;
+  text_encoders_stay_ =
+      needs.device_is_host || with_encoders + std::max(call, whole) <= needs.limit_bytes;
+  const std::int64_t held = text_encoders_stay_ ? with_encoders : networks;
+  // While they encode, the encoders are there beside the networks even where they do not stay.
+  const std::int64_t least =
+      std::max(with_encoders, held + std::max(call, std::min(smallest, whole)));
+  if (least > needs.limit_bytes) {
+    const std::string what = " must be at least " + mebibytes(least) +
+                             " for this model at its own size, got " + mebibytes(needs.limit_bytes);
+    if (needs.limit_is_given) throw Error(ErrorCode::Usage, "--device-memory-limit" + what);
+    throw Error(ErrorCode::NoDevice, "the device's free memory less 10 %" + what);
+  }
+  room_ = needs.limit_bytes - held;
+}
+
+std::optional<std::int64_t> MemoryPlan::tile(std::int64_t height, std::int64_t width) const {
+  if (!room_ || decode_bytes(vae_, vae_element_, height, width) <= *room_) return std::nullopt;
+  for (const std::int64_t side : kTiles) {
+    if (decode_bytes(vae_, vae_element_, side, side) <= *room_) return side;
+  }
+  return kTiles.back();
+}
+
+}  // namespace ssd1b
