@@ -1,6 +1,7 @@
 // ssd1b-probe runs one network of a model on tensors of a file, so that pytest can compare it with
 // diffusers, or prints the names and shapes that the network visits.
 #include <ATen/ATen.h>
+#include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 
@@ -9,9 +10,13 @@
 #include <functional>
 #include <iostream>
 #include <map>
+#include <optional>
 
+#include "inference/pipeline/device_work.h"
+#include "inference/pipeline/devices.h"
 #include "inference/text_encoder/text_encoder.h"
 #include "inference/unet/unet.h"
+#include "inference/vae/tiled_decode.h"
 #include "inference/vae/vae.h"
 #include "inference/weights/bind.h"
 #include "inference/weights/model_folder.h"
@@ -26,7 +31,9 @@ struct ProbeOptions {
   std::string model, input, output;
   std::string variant;
   std::string dtype = "float32";
+  std::string device = "cpu";
   int repeat = 1;
+  std::int64_t tile = 0;  // vae_decode: side of a tile in latent pixels; 0: in one piece
   int threads = 0;
   bool names = false;
 };
@@ -49,9 +56,12 @@ at::ScalarType dtype_of(const std::string& name) {
 /// One network: how to fill it and how to run it.
 class Probe {
  public:
-  Probe(const ProbeOptions& options, const ModelFolder& model)
-      : options_(options), model_(model), dtype_(dtype_of(options.dtype)) {
-    if (!options.names) inputs_ = read_tensors(options.input);
+  Probe(const ProbeOptions& options, const ModelFolder& model, const c10::Device& device)
+      : options_(options), model_(model), device_(device), dtype_(dtype_of(options.dtype)) {
+    if (options.names) return;
+    for (const auto& [name, tensor] : read_tensors(options.input)) {
+      inputs_[name] = tensor.to(device_);
+    }
   }
 
   void run() {
@@ -82,11 +92,13 @@ class Probe {
     }
     LoadOptions load = more;
     load.dtype = dtype_;
+    load.device = device_;
     load_parameters(model_.weights(component), walk, load);
     NamedTensors results;
     for (int i = 0; i < options_.repeat; ++i) {
       const auto start = std::chrono::steady_clock::now();
       results = call();
+      if (!device_.is_cpu()) at::accelerator::synchronizeDevice(device_.index());
       const std::chrono::duration<double, std::milli> passed =
           std::chrono::steady_clock::now() - start;
       std::cout << "call_ms=" << passed.count() << '\n';
@@ -97,16 +109,21 @@ class Probe {
 
   void run_unet() {
     UNet unet(UNetConfig::from(model_.config("unet")));
+    std::optional<UNetConditioning> conditioning;  // once a picture, so in no call's time
     use(unet, "unet", {}, [&] {
-      UNetPrompt prompt{floats("embeddings"), floats("pooled"), floats("time_ids"), {}};
-      if (inputs_.count("guidance_scale") != 0) {
-        const double scale = inputs_.at("guidance_scale").item<double>();
-        prompt.guidance = guidance_sinusoids(scale, unet.config.guidance_width).to(dtype_);
-      }
-      const UNetConditioning conditioning = unet.prepare(prompt);
-      const UNetInput input{floats("latents"), inputs_.at("timesteps"), conditioning};
+      if (!conditioning) conditioning = prepare(unet);
+      const UNetInput input{floats("latents"), inputs_.at("timesteps"), *conditioning};
       return NamedTensors{{"sample", unet(input, tick_)}};
     });
+  }
+
+  UNetConditioning prepare(const UNet& unet) const {
+    UNetPrompt prompt{floats("embeddings"), floats("pooled"), floats("time_ids"), {}};
+    if (inputs_.count("guidance_scale") != 0) {
+      const double scale = inputs_.at("guidance_scale").item<double>();
+      prompt.guidance = guidance_sinusoids(scale, unet.config.guidance_width).to(device_, dtype_);
+    }
+    return unet.prepare(prompt);
   }
 
   void run_vae(VaeParts parts) {
@@ -120,7 +137,9 @@ class Probe {
                 {"std", latents.standard_deviation},
                 {"scaled", vae.to_model_space(latents.mean)}};
       }
-      const at::Tensor pixels = vae.decode(floats("latents"), tick_);
+      const at::Tensor pixels = options_.tile > 0
+                                    ? decode_in_tiles(vae, floats("latents"), options_.tile, tick_)
+                                    : vae.decode(floats("latents"), tick_);
       const Image image = to_image(pixels.narrow(0, 0, 1));
       const at::Tensor bytes = at::tensor(at::ArrayRef<std::uint8_t>(image.rgb));
       return {{"pixels", pixels}, {"image", bytes.view({image.height_px, image.width_px, 3})}};
@@ -142,6 +161,7 @@ class Probe {
 
   const ProbeOptions& options_;
   const ModelFolder& model_;
+  const c10::Device device_;
   at::ScalarType dtype_;
   NamedTensors inputs_;
   int ticks_ = 0;
@@ -160,15 +180,20 @@ int main(int argc, char** argv) {
   app.add_option("--input", options.input);
   app.add_option("--output", options.output);
   app.add_option("--dtype", options.dtype);
+  app.add_option("--device", options.device, "cpu or cuda:N");
   app.add_option("--repeat", options.repeat);
+  app.add_option("--tile", options.tile);
   app.add_option("--threads", options.threads);
   app.add_flag("--names", options.names);
   CLI11_PARSE(app, argc, argv);
   try {
+    const c10::Device device = ssd1b::open_device(options.device);  // before other torch calls
     const c10::InferenceMode inference;
+    ssd1b::set_up_device(device);
+    ssd1b::prove_kernels(device, {ssd1b::dtype_of(options.dtype), ssd1b::dtype_of(options.dtype)});
     if (options.threads > 0) at::set_num_threads(options.threads);
     const ssd1b::ModelFolder model = ssd1b::ModelFolder::open(options.model, options.variant);
-    ssd1b::Probe(options, model).run();
+    ssd1b::Probe(options, model, device).run();
   } catch (const ssd1b::Error& error) {
     std::cerr << error.what() << '\n';
     return ssd1b::exit_status_of(error.code());

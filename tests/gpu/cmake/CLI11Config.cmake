@@ -1,0 +1,2 @@
+add_library(CLI11::CLI11 INTERFACE IMPORTED GLOBAL)
+target_include_directories(CLI11::CLI11 SYSTEM INTERFACE "${SSD1B_BUNDLE}/include")

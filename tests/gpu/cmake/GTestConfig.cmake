@@ -1,0 +1,10 @@
+# googletest from its source, outside our own warnings.
+set(BUILD_GMOCK ON)
+set(INSTALL_GTEST OFF)
+add_subdirectory("${SSD1B_BUNDLE}/googletest" "${CMAKE_BINARY_DIR}/googletest" SYSTEM)
+foreach(target gtest gtest_main gmock gmock_main)
+  target_compile_options(${target} PRIVATE -w)
+  if(NOT TARGET GTest::${target})
+    add_library(GTest::${target} ALIAS ${target})
+  endif()
+endforeach()
