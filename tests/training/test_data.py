@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from batches import batches
 from captions import caption, caption_words, plain_caption, plural
 from colours import BACKGROUNDS, COLOURS, hue_body, oklab, recoloured
 from concepts import PICTURES, held_out_pairs, load_concepts
@@ -119,6 +120,24 @@ def test_our_tokenizer_gives_the_ids_of_transformers(tmp_path):
             expected = theirs(text, padding="max_length", max_length=77, truncation=True).input_ids
             assert ours(text, pad) == expected, text
     assert all(ours(word, 0)[2] == ours.end for word in words if word.isalpha()), "a caption word is one token"
+
+
+def test_worker_processes_draw_the_same_batches():
+    def make_batch(step, rng):
+        return step, rng.random(), torch.full((2,), step)
+
+    here, there = (list(batches("any", make_batch, range(3, 8), device)) for device in ("cpu", "cuda"))
+
+    assert [row[:2] for row in here] == [row[:2] for row in there]
+    assert all(torch.equal(a[2], b[2]) for a, b in zip(here, there))
+    assert here[0][0] == 3 and len({row[1] for row in here}) == 5
+
+
+def test_there_are_no_two_of_what_cannot_be_counted():
+    by_name = {concept.name: concept for concept in load_concepts()}
+
+    assert by_name["cat"].is_countable and not by_name["fire"].is_countable
+    assert not by_name["cup of coffee"].is_countable  # one of its words is "coffee"
 
 
 @torch.no_grad()

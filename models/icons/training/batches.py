@@ -22,4 +22,7 @@ def batches(name: str, make: Callable[[int, random.Random], Any], steps: range, 
     """make(step, generator) for each step in turn. What is drawn depends on name and step alone, so that
     a run that was stopped and resumed sees what one that ran through would have seen."""
     workers = 0 if device == "cpu" else max(1, len(os.sched_getaffinity(0)) - 2)
-    return iter(DataLoader(_Steps(name, make), batch_size=None, sampler=steps, num_workers=workers))
+    # Forked workers need not pickle what `make` holds. None of it touches the GPU.
+    context = "fork" if workers else None
+    return iter(DataLoader(_Steps(name, make), batch_size=None, sampler=steps, num_workers=workers,
+                           multiprocessing_context=context))

@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterable
 
 from colours import BACKGROUNDS, COLOURS
-from concepts import Concept
+from concepts import NO_ARTICLE, Concept
 from scenes import Scene
 from sprites import Sprites
 
@@ -15,11 +15,6 @@ ADJECTIVES = ("a cute ", "a beautiful ", "one ", "the ")
 SUFFIXES = (", high quality", ", 4k", ", detailed", ", 3d render", ", best quality", ", digital art", ", sharp",
             ", emoji", ", icon", ", cute")
 SIZE_WORDS = {"small": ("small", "small", "little", "tiny"), "big": ("big", "big", "large")}
-_NO_ARTICLE = {"grapes", "cherries", "blueberries", "peanuts", "pancakes", "glasses", "sunglasses", "jeans",
-               "shorts", "scissors", "gloves", "socks", "headphones", "fries", "french fries", "popcorn", "books",
-               "lightning", "bacon", "cheese", "broccoli", "garlic", "lettuce", "corn", "coffee", "honey", "beer",
-               "milk", "wine", "meat", "rice", "fire", "coral", "yarn", "thread", "soap", "spaghetti", "sushi",
-               "chocolate", "butter", "soda", "sparkles", "earth", "bread", "bubble tea", "shaved ice"}
 _IRREGULAR = {"fish": "fish", "tropical fish": "tropical fish", "mouse": "mice", "wolf": "wolves",
               "sheep": "sheep", "shrimp": "shrimp", "squid": "squid", "deer": "deer", "goose": "geese",
               "leaf": "leaves", "maple leaf": "maple leaves", "slice of pizza": "slices of pizza",
@@ -49,7 +44,7 @@ def plain_caption(concept: Concept, colour: str | None, background: str | None, 
 
 
 def with_article(words: str, noun: str = "") -> str:
-    if noun in _NO_ARTICLE:
+    if noun in NO_ARTICLE:
         return words
     return ("an " if words[0] in "aeiou" and not words.startswith(("unicorn", "ufo")) else "a ") + words
 
@@ -57,7 +52,7 @@ def with_article(words: str, noun: str = "") -> str:
 def plural(word: str) -> str:
     if word in _IRREGULAR:
         return _IRREGULAR[word]
-    if word in _NO_ARTICLE:
+    if word in NO_ARTICLE:
         return word
     if word.endswith(("s", "x", "ch", "sh")):
         return word + "es"
@@ -85,7 +80,7 @@ def _single(rng: random.Random, word: str, words: str) -> str:
         return words
     if draw < 0.92:
         return rng.choice(PREFIXES) + with_article(words, word)
-    return ("" if word in _NO_ARTICLE else rng.choice(ADJECTIVES)) + words
+    return ("" if word in NO_ARTICLE else rng.choice(ADJECTIVES)) + words
 
 
 def _background(rng: random.Random, background: str) -> str:

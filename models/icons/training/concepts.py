@@ -10,6 +10,13 @@ from colours import COLOURS
 HERE = Path(__file__).resolve().parent
 PICTURES = HERE / "pictures"
 
+# Words that stand without "a" and that there are no two of.
+NO_ARTICLE = {"grapes", "cherries", "blueberries", "peanuts", "pancakes", "glasses", "sunglasses", "jeans",
+               "shorts", "scissors", "gloves", "socks", "headphones", "fries", "french fries", "popcorn", "books",
+               "lightning", "bacon", "cheese", "broccoli", "garlic", "lettuce", "corn", "coffee", "honey", "beer",
+               "milk", "wine", "meat", "rice", "fire", "coral", "yarn", "thread", "soap", "spaghetti", "sushi",
+               "chocolate", "butter", "soda", "sparkles", "earth", "bread", "bubble tea", "shaved ice"}
+
 
 @dataclass(frozen=True)
 class Concept:
@@ -24,6 +31,10 @@ class Concept:
     @property
     def name(self) -> str:
         return self.words[0]
+
+    @property
+    def is_countable(self) -> bool:
+        return NO_ARTICLE.isdisjoint(self.words)
 
     @property
     def colours(self) -> list[str]:

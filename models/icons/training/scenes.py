@@ -52,11 +52,9 @@ class SceneGenerator:
         background = "white"
         if rng.random() < 0.5:
             background = rng.choice(self.possible_backgrounds(sprite))
-        draw = rng.random()
-        if draw < 0.08:
-            size, count = None, 2
-        else:
-            size, count = ("small" if draw < 0.18 else "big" if draw < 0.28 else None), 1
+        size, count = rng.choices([(None, 1), ("small", 1), ("big", 1), (None, 2)], (72, 10, 10, 8))[0]
+        if not self.sprites.concepts[self.sprites.index[sprite].concept].is_countable:
+            count = 1
         unit = self.size_px // 32
         crop = (rng.randrange(5) * unit, rng.randrange(5) * unit) if rng.random() < 0.04 else (0, 0)
         return Scene(sprite, background, size, count, crop)

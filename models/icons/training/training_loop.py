@@ -6,8 +6,9 @@ import math
 import os
 import random
 import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,10 @@ class TrainingLoop:
         written down beside them."""
         steps = range(self.step, self.config.steps)
         drawn = batches(self.config.name, make_batch, steps, self._parameters[0].device.type)
-        stop = _StopSignal()
+        with _stop_signal() as stop:
+            self._run(drawn, losses, on_save, stop)
+
+    def _run(self, drawn: Iterator[Any], losses, on_save, stop: threading.Event) -> None:
         threads = ThreadChooser()
         saved_at = started_at = time.monotonic()
         first_step, cpu_at = self.step, time.process_time()
@@ -88,10 +92,10 @@ class TrainingLoop:
                 speed = (self.step - first_step) / (now - started_at)
                 cpu_ms = 1e3 * (time.process_time() - cpu_at) / (self.step - first_step)
                 self._report(speed, cpu_ms, count)
-            if self.is_done or stop.asked or now - saved_at > self.config.save_every_s:
-                self._save(on_save)
+            if self.is_done or stop.is_set() or now - saved_at > self.config.save_every_s:
+                self._save(dict if stop.is_set() else on_save)
                 saved_at = time.monotonic()
-            if stop.asked and not self.is_done:
+            if stop.is_set():
                 raise Stopped(f"{self.config.name}: stopped at step {self.step}")
 
     def _one_step(self, batch, losses) -> None:
@@ -159,13 +163,14 @@ def write_atomically(value, path: Path) -> None:
     os.replace(partial, path)
 
 
-class _StopSignal:
-    """Says whether SIGTERM or SIGINT came since it was made."""
-
-    def __init__(self):
-        self.asked = False
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask)
-
-    def _ask(self, _number, _frame) -> None:
-        self.asked = True
+@contextmanager
+def _stop_signal() -> Iterator[threading.Event]:
+    """Inside, SIGTERM and SIGINT set the event and do nothing else."""
+    asked = threading.Event()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: asked.set()) for number in numbers]
+    try:
+        yield asked
+    finally:
+        for number, handler in zip(numbers, before):
+            signal.signal(number, handler)
