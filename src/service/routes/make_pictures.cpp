@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "service/routes/few_at_a_time.h"
 #include "service/routes/picture_reply.h"
 #include "service/routes/require_json.h"
 
@@ -13,6 +14,9 @@ namespace {
 
 // How long a client that has gone away may go unnoticed.
 constexpr std::chrono::milliseconds kClientPoll{25};
+
+// More than a request with two whole prompts; reading it takes milliseconds.
+constexpr std::size_t kLargeBodyBytes = 32 * 1024;
 
 void cancel_all(Dispatcher& dispatcher, const std::vector<std::shared_ptr<Job>>& jobs,
                 const JobFault& why) {
@@ -59,7 +63,16 @@ ImageRequest read_request(const Service& service, const Dialect& dialect, const 
   require_json(http);
   const ModelInfo model = service.model();
   const RequestContext context{accept_of(http), path_model, http.body};
-  return dialect.parse(parse_json(http.body), context, model, service.rules(model));
+  ImageRequest request;
+  const auto parse = [&] {
+    request = dialect.parse(parse_json(http.body), context, model, service.rules(model));
+  };
+  if (http.body.size() < kLargeBodyBytes) {
+    parse();
+  } else {
+    service.parsing().run(parse);
+  }
+  return request;
 }
 
 JobTicket ticket_of(const ImageRequest& request, const HttpRequest& http) {

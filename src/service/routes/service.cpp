@@ -63,7 +63,8 @@ Service::Service(const ServerOptions& options, Dispatcher& dispatcher, Metrics& 
       rules_(rules_of(options)),
       jobs_(std::make_unique<JobStore>(dispatcher)),
       links_(std::make_unique<LinkStore>()),
-      encoding_(std::make_unique<FewAtATime>(usable_cores())) {
+      encoding_(std::make_unique<FewAtATime>(usable_cores())),
+      parsing_(std::make_unique<FewAtATime>(usable_cores())) {
   metrics_.set_build_info(program_version(), build_commit());
 }
 

@@ -30,6 +30,8 @@ class Service {
   LinkStore& links() const { return *links_; }
   /// Image files are made as many at a time as there are cores.
   FewAtATime& encoding() const { return *encoding_; }
+  /// So are large bodies read.
+  FewAtATime& parsing() const { return *parsing_; }
   std::int64_t started_at_s() const { return started_at_s_; }  // since 1970
 
   /// The loaded model; throws Refusal(NotReady) before there is one.
@@ -50,6 +52,7 @@ class Service {
   std::unique_ptr<JobStore> jobs_;
   std::unique_ptr<LinkStore> links_;
   std::unique_ptr<FewAtATime> encoding_;
+  std::unique_ptr<FewAtATime> parsing_;
 };
 
 }  // namespace ssd1b
