@@ -7,11 +7,13 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <ctime>
 #include <functional>
 #include <iostream>
 #include <map>
 #include <optional>
 
+#include "inference/layers/arrange_weights.h"
 #include "inference/pipeline/device_work.h"
 #include "inference/pipeline/devices.h"
 #include "inference/text_encoder/text_encoder.h"
@@ -36,6 +38,7 @@ struct ProbeOptions {
   std::int64_t tile = 0;  // vae_decode: side of a tile in latent pixels; 0: in one piece
   int threads = 0;
   bool names = false;
+  bool plain = false;  // weights stay as they are loaded
 };
 
 class NamePrinter : public ParameterVisitor {
@@ -94,14 +97,17 @@ class Probe {
     load.dtype = dtype_;
     load.device = device_;
     load_parameters(model_.weights(component), walk, load);
+    if (!options_.plain) arrange_weights(walk, {});
     NamedTensors results;
     for (int i = 0; i < options_.repeat; ++i) {
       const auto start = std::chrono::steady_clock::now();
+      const std::clock_t cpu_start = std::clock();
       results = call();
       if (!device_.is_cpu()) at::accelerator::synchronizeDevice(device_.index());
+      const double cpu_ms = 1e3 * static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC;
       const std::chrono::duration<double, std::milli> passed =
           std::chrono::steady_clock::now() - start;
-      std::cout << "call_ms=" << passed.count() << '\n';
+      std::cout << "call_ms=" << passed.count() << " cpu_ms=" << cpu_ms << '\n';
     }
     std::cout << "ticks=" << ticks_ << '\n';
     write_tensors(options_.output, results);
@@ -185,6 +191,7 @@ int main(int argc, char** argv) {
   app.add_option("--tile", options.tile);
   app.add_option("--threads", options.threads);
   app.add_flag("--names", options.names);
+  app.add_flag("--plain", options.plain);
   CLI11_PARSE(app, argc, argv);
   try {
     const c10::Device device = ssd1b::open_device(options.device);  // before other torch calls

@@ -25,6 +25,8 @@ struct Conv2d {
   explicit Conv2d(const Conv2dConfig& config);
   /// [B, Cin, h, w] -> [B, Cout, h / stride, w / stride]
   at::Tensor operator()(const at::Tensor& input) const;
+  /// The same with another kernel, in any form that a Parameter may have.
+  at::Tensor convolve(const at::Tensor& input, const at::Tensor& kernel) const;
 
   Parameter weight;  // [Cout, Cin, kernel, kernel]
   Parameter bias;    // [Cout]

@@ -3,6 +3,36 @@
 #include <ATen/ATen.h>
 
 namespace ssd1b {
+namespace {
+
+/// The three taps of a kernel in one direction as the two that fall on different pixels before the
+/// doubling: of an even row its neighbour above and itself twice, of an odd one itself twice and
+/// its neighbour below.
+at::Tensor sum_taps(const at::Tensor& kernel, std::int64_t dimension, std::int64_t is_odd) {
+  const at::Tensor twice = kernel.narrow(dimension, 1 - is_odd, 2).sum(dimension, /*keepdim=*/true);
+  const at::Tensor once = kernel.narrow(dimension, is_odd == 0 ? 0 : 2, 1);
+  return is_odd == 0 ? at::cat({once, twice}, dimension) : at::cat({twice, once}, dimension);
+}
+
+/// hidden [B, C, h, w] -> [B, C, 2h, 2w], four times a quarter of the pixels.
+at::Tensor upsample_by_parts(const at::Tensor& hidden, const Conv2d& conv) {
+  const std::int64_t height = hidden.size(2);
+  const std::int64_t width = hidden.size(3);
+  at::Tensor out = at::empty({hidden.size(0), conv.weight.shape[0], 2 * height, 2 * width},
+                             hidden.options().memory_format(at::MemoryFormat::ChannelsLast));
+  for (std::int64_t i = 0; i < 4; ++i) {
+    const std::int64_t row = i / 2;
+    const std::int64_t column = i % 2;
+    // Padded on all sides, so one row and one column are of no use: [B, C, h + 1, w + 1].
+    const at::Tensor part = conv.convolve(hidden, conv.weight.arranged[i + 1]);
+    out.slice(2, row, 2 * height, 2)
+        .slice(3, column, 2 * width, 2)
+        .copy_(part.narrow(2, row, height).narrow(3, column, width));
+  }
+  return out;
+}
+
+}  // namespace
 
 Downsample::Downsample(std::int64_t channels, std::int64_t padding)
     : conv({channels, channels, /*kernel=*/3, /*stride=*/2, padding}) {}
@@ -12,10 +42,23 @@ at::Tensor Downsample::operator()(const at::Tensor& hidden) const {
   return conv(at::constant_pad_nd(hidden, {0, 1, 0, 1}));  // right and bottom
 }
 
-Upsample::Upsample(std::int64_t channels) : conv(same_size_conv(channels, channels)) {}
+std::array<at::Tensor, 4> upsampling_kernels(const at::Tensor& weight) {
+  const at::Tensor exact = weight.to(at::kDouble);
+  std::array<at::Tensor, 4> kernels;
+  for (std::int64_t i = 0; i < 4; ++i) {
+    kernels[i] = sum_taps(sum_taps(exact, 2, i / 2), 3, i % 2).to(weight.scalar_type());
+  }
+  return kernels;
+}
+
+Upsample::Upsample(std::int64_t channels) : conv(same_size_conv(channels, channels)) {
+  conv.weight.use = ParameterUse::Upsampling;
+}
 
 at::Tensor Upsample::operator()(const at::Tensor& hidden, std::int64_t height,
                                 std::int64_t width) const {
+  const bool is_doubled = height == 2 * hidden.size(2) && width == 2 * hidden.size(3);
+  if (is_doubled && conv.weight.arranged.size() == 5) return upsample_by_parts(hidden, conv);
   return conv(at::upsample_nearest2d(hidden, {height, width}));
 }
 

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <array>
 #include <cstdint>
 
 #include "inference/layers/conv2d.h"
@@ -17,6 +18,12 @@ struct Downsample {
 
   Conv2d conv;
 };
+
+/// Doubling and a 3x3 convolution [Cout, Cin, 3, 3] as four convolutions of 2x2 before the
+/// doubling, each [Cout, Cin, 2, 2]: of the even rows and columns, even and odd, odd and even, odd
+/// and odd ones. Neighbours are equal after the doubling, so the weights that meet them are summed:
+/// four ninths of the products give the same picture.
+std::array<at::Tensor, 4> upsampling_kernels(const at::Tensor& weight);
 
 /// Doubles the picture: nearest neighbour, then a 3x3 convolution.
 struct Upsample {

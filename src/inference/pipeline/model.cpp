@@ -2,11 +2,13 @@
 
 #include <ATen/ATen.h>
 #include <ATen/detail/CUDAHooksInterface.h>
+#include <malloc.h>
 #include <torch/headeronly/version.h>
 
 #include <algorithm>
 #include <array>
 
+#include "inference/layers/arrange_weights.h"
 #include "inference/pipeline/device_work.h"
 #include "inference/unet/family.h"
 #include "inference/weights/bind.h"
@@ -29,6 +31,12 @@ BindingPlan plan(Module& module, const ComponentWeights& weights, const LoadOpti
   return plan_parameters(
       weights, [&](ParameterVisitor& visitor) { visit_parameters(module, Scope(visitor, "")); },
       options);
+}
+
+template <class Module>
+void arrange(Module& module, const Tick& tick) {
+  arrange_weights([&](ParameterVisitor& visitor) { visit_parameters(module, Scope(visitor, "")); },
+                  tick);
 }
 
 /// CLIP's merge list of the project where the model brings no tokenizer, as single files do.
@@ -234,6 +242,13 @@ void Model::load_networks() {
   fill_parameters(plans[1], load_text);
   fill_parameters(plans[2], load);
   fill_parameters(vae_plan, load_vae);
+  if (device.is_cpu()) {
+    arrange(text_encoder, tick);
+    arrange(text_encoder_2, tick);
+    arrange(unet, tick);
+    arrange(vae, tick);
+    malloc_trim(0);  // what was freed between the arranged weights goes back to the system
+  }
   if (memory.text_encoders_stay()) return;
   for (TextEncoder* encoder : {&text_encoder, &text_encoder_2}) {
     const ParameterWalk walk = [&](ParameterVisitor& visitor) {
@@ -252,6 +267,7 @@ const Vae& Model::full_precision_vae() {
     load.tick = tick;
     load.skipped_prefixes = {"encoder.", "quant_conv."};
     fill_parameters(plan(*copy, folder_.weights("vae"), load), load);
+    arrange(*copy, tick);
     full_precision_vae_ = std::move(copy);
   }
   return *full_precision_vae_;

@@ -195,6 +195,7 @@ void fill_group(std::vector<Block>& blocks, const LoadOptions& options) {
   }
   for (Block& block : blocks) {
     block.owner->value = on_device(block.host, options.device);
+    block.owner->arranged.clear();
     block.host.reset();
     for (const Binding* binding : block.parts) {
       binding->parameter->value = rows_of(block.owner->value, *binding);

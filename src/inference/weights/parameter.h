@@ -10,13 +10,25 @@
 
 namespace ssd1b {
 
+/// What a module does with a parameter: how it may be arranged once it is loaded depends on it.
+enum class ParameterUse {
+  Other,
+  Matrix,       // of a Linear
+  Convolution,  // stride 1, the picture keeps its size
+  Upsampling,   // the 3x3 convolution of an Upsample
+};
+
 /// A tensor of the checkpoint: its shape is known from the config before its value is loaded.
 struct Parameter {
   Parameter() = default;
-  explicit Parameter(std::vector<std::int64_t> shape_of) : shape(std::move(shape_of)) {}
+  explicit Parameter(std::vector<std::int64_t> shape_of, ParameterUse use_of = ParameterUse::Other)
+      : shape(std::move(shape_of)), use(use_of) {}
 
   std::vector<std::int64_t> shape;
-  at::Tensor value;  // undefined until bound
+  ParameterUse use = ParameterUse::Other;
+  at::Tensor value;  // undefined until bound, and again once it is arranged
+  /// Takes the place of `value` where arrange_weights (layers) found a faster form.
+  std::vector<at::Tensor> arranged;
 };
 
 /// Walks the parameters of a module under the checkpoint's names, before any transform. The same

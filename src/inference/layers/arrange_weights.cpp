@@ -1,0 +1,99 @@
+#include "inference/layers/arrange_weights.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+
+#include "inference/layers/onednn.h"
+#include "inference/layers/resample.h"
+
+namespace ssd1b {
+namespace {
+
+// A convolution takes its kernel in a layout that depends on the size of its input, and rearranges
+// it at every call, slowly, where it finds another. So a kernel is arranged only where all these
+// sizes, of small and large pictures, agree. (A linear layer takes any layout of its matrix.)
+constexpr std::int64_t kRows = 1024;
+constexpr PictureSize kSizes[] = {{1, 64, 64}, {1, 4, 4},     {2, 4, 4},    {2, 8, 8},
+                                  {8, 8, 8},   {2, 13, 17},   {2, 16, 16},  {1, 32, 96},
+                                  {2, 64, 64}, {1, 128, 128}, {1, 256, 256}};
+// A layout is a matter of blocks of inputs: many of them have that of few.
+constexpr std::int64_t kFewInputs = 128;
+
+/// A small weight that is laid out as those of the shape are; any two of its layouts differ.
+at::Tensor stand_in(std::vector<std::int64_t> shape, at::ScalarType dtype) {
+  if (shape[1] > kFewInputs) shape[1] = kFewInputs / 2 + shape[1] % (kFewInputs / 2);
+  std::int64_t count = 1;
+  for (const std::int64_t size : shape) count *= size;
+  return at::arange(count).remainder(251).to(dtype).view(shape);  // exact in bfloat16
+}
+
+bool is_same_for_all_sizes(const at::Tensor& weight, std::int64_t padding) {
+  const at::Tensor first = onednn_kernel(weight, padding, kSizes[0]);
+  return std::all_of(std::begin(kSizes), std::end(kSizes), [&](const PictureSize& size) {
+    return has_same_bytes(first, onednn_kernel(weight, padding, size));
+  });
+}
+
+class Arranger : public ParameterVisitor {
+ public:
+  explicit Arranger(const Tick& tick) : tick_(tick) {}
+
+  void visit(const std::string&, Parameter& parameter) override { arrange(parameter); }
+
+  /// Only the whole is multiplied with; its parts were views of it.
+  void stack(Parameter& whole, std::initializer_list<Parameter*> parts) override {
+    arrange(whole);
+    if (whole.arranged.empty()) return;
+    for (Parameter* part : parts) part->value.reset();
+  }
+
+ private:
+  void arrange(Parameter& parameter) {
+    const at::Tensor& value = parameter.value;
+    if (parameter.use == ParameterUse::Other || !value.defined()) return;
+    if (!value.device().is_cpu() || !has_onednn(value.scalar_type())) return;
+    parameter.arranged = forms_of(parameter);
+    if (!parameter.arranged.empty()) parameter.value.reset();
+    tick_once(tick_);
+  }
+
+  std::vector<at::Tensor> forms_of(const Parameter& parameter) {
+    const at::Tensor& weight = parameter.value;
+    if (parameter.use == ParameterUse::Matrix) return {onednn_matrix(weight, kRows)};
+    if (weight.size(2) == 1) return {onednn_matrix(weight.flatten(1), kRows)};  // of every pixel
+    std::vector<at::Tensor> forms{kernel_of(weight, (weight.size(2) - 1) / 2)};
+    if (parameter.use == ParameterUse::Upsampling) {
+      for (const at::Tensor& kernel : upsampling_kernels(weight)) {
+        forms.push_back(kernel_of(kernel, /*padding=*/1));
+      }
+    }
+    return forms;
+  }
+
+  /// In oneDNN's layout where it is one for all sizes, else as ATen wants it beside channels-last
+  /// pictures.
+  at::Tensor kernel_of(const at::Tensor& weight, std::int64_t padding) {
+    const auto [is_same, is_new] = layouts_.emplace(weight.sizes().vec(), false);
+    if (is_new) {
+      is_same->second =
+          is_same_for_all_sizes(stand_in(is_same->first, weight.scalar_type()), padding);
+    }
+    if (!is_same->second) return weight.contiguous(at::MemoryFormat::ChannelsLast);
+    return onednn_kernel(weight, padding, kSizes[0]);
+  }
+
+  const Tick& tick_;
+  std::map<std::vector<std::int64_t>, bool> layouts_;  // whether kernels of a shape have one
+};
+
+}  // namespace
+
+void arrange_weights(const ParameterWalk& walk, const Tick& tick) {
+  Arranger arranger(tick);
+  walk(arranger);
+}
+
+}  // namespace ssd1b

@@ -1,0 +1,95 @@
+#include "inference/layers/onednn.h"
+
+#include <ATen/ATen.h>
+#include <ATen/core/List.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+
+#include <array>
+#include <cstring>
+#include <optional>
+#include <string_view>
+
+namespace ssd1b {
+namespace {
+
+using Scalars = c10::List<std::optional<at::Scalar>>;
+using Words = std::optional<std::string_view>;
+using Sizes = at::IntArrayRef;
+using MaybeTensor = std::optional<at::Tensor>;
+
+using LinearFunction = at::Tensor(const at::Tensor&, const at::Tensor&, const MaybeTensor&,
+                                  std::string_view, Scalars, Words);
+using ConvFunction = at::Tensor(const at::Tensor&, const at::Tensor&, const MaybeTensor&, Sizes,
+                                Sizes, Sizes, std::int64_t, std::string_view, Scalars, Words);
+using MatrixFunction = at::Tensor(const at::Tensor&, std::optional<std::int64_t>);
+using NumberFunction = std::int64_t(const at::Tensor&);
+using KernelFunction = at::Tensor(const at::Tensor&, Sizes, Sizes, Sizes, std::int64_t,
+                                  at::OptionalIntArrayRef);
+
+/// An operator that libtorch has for its compiler, reached by its registered name.
+template <typename Function>
+c10::TypedOperatorHandle<Function> operator_named(const char* name) {
+  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Function>();
+}
+
+bool is_registered(const char* name) {
+  return c10::Dispatcher::singleton().findSchema({name, ""}).has_value();
+}
+
+bool multiplies_bfloat16() {
+  return is_registered("mkldnn::_is_mkldnn_bf16_supported") &&
+         operator_named<bool()>("mkldnn::_is_mkldnn_bf16_supported").call();
+}
+
+constexpr std::array<std::int64_t, 2> kOnes = {1, 1};
+
+}  // namespace
+
+bool has_onednn(at::ScalarType dtype) {
+  if (!at::hasMKLDNN() || !at::globalContext().userEnabledMkldnn()) return false;
+  for (const char* name : {"mkldnn::_linear_pointwise", "mkldnn::_convolution_pointwise",
+                           "mkldnn::_reorder_linear_weight", "mkldnn::_reorder_convolution_weight",
+                           "mkldnn::data_ptr", "mkldnn::_nbytes"}) {
+    if (!is_registered(name)) return false;
+  }
+  return dtype == at::kFloat || (dtype == at::kBFloat16 && multiplies_bfloat16());
+}
+
+at::Tensor onednn_matrix(const at::Tensor& weight, std::int64_t rows) {
+  static const auto reorder = operator_named<MatrixFunction>("mkldnn::_reorder_linear_weight");
+  return reorder.call(weight, rows);
+}
+
+at::Tensor onednn_linear(const at::Tensor& input, const at::Tensor& matrix,
+                         const MaybeTensor& bias) {
+  static const auto linear = operator_named<LinearFunction>("mkldnn::_linear_pointwise");
+  return linear.call(input, matrix, bias, "none", Scalars(), "");
+}
+
+at::Tensor onednn_kernel(const at::Tensor& weight, std::int64_t padding, const PictureSize& size) {
+  static const auto reorder = operator_named<KernelFunction>("mkldnn::_reorder_convolution_weight");
+  const std::array<std::int64_t, 2> paddings = {padding, padding};
+  const std::array<std::int64_t, 4> input = {size.pictures, weight.size(1), size.height,
+                                             size.width};
+  return reorder.call(weight, paddings, kOnes, kOnes, /*groups=*/1, Sizes(input));
+}
+
+at::Tensor onednn_conv2d(const at::Tensor& input, const at::Tensor& kernel, const at::Tensor& bias,
+                         std::int64_t padding) {
+  static const auto conv = operator_named<ConvFunction>("mkldnn::_convolution_pointwise");
+  const std::array<std::int64_t, 2> paddings = {padding, padding};
+  return conv.call(input, kernel, bias, paddings, kOnes, kOnes, /*groups=*/1, "none", Scalars(),
+                   "");
+}
+
+bool has_same_bytes(const at::Tensor& one, const at::Tensor& other) {
+  static const auto size_of = operator_named<NumberFunction>("mkldnn::_nbytes");
+  static const auto address_of = operator_named<NumberFunction>("mkldnn::data_ptr");
+  const std::int64_t size = size_of.call(one);
+  if (size_of.call(other) != size) return false;
+  return std::memcmp(reinterpret_cast<const void*>(address_of.call(one)),
+                     reinterpret_cast<const void*>(address_of.call(other)),
+                     static_cast<std::size_t>(size)) == 0;
+}
+
+}  // namespace ssd1b
