@@ -8,11 +8,11 @@
 
 namespace {
 
-// libgomp's threads spin for about a second before they sleep, which wastes whole time slices where
 // By itself libgomp lets a waiting thread spin 300,000 turns before it sleeps. Where other programs
-// want the cores too, that takes them from the thread that is waited for: pictures took three times
-// as long (tests/bench/README.md).
-constexpr const char* kShortSpin = "GOMP_SPINCOUNT=1000";
+// want the cores too, that takes them from the thread that is waited for. 10,000 turns cost nothing
+// on cores at rest; fewer cost less on busy ones, but up to half of the speed at rest
+// (tests/bench/README.md).
+constexpr const char* kShortSpin = "GOMP_SPINCOUNT=10000";
 
 constexpr std::size_t kMaxVariables = 4096;
 

@@ -25,7 +25,7 @@ def spin_count(text):
 def test_threads_sleep_soon(program):
     done = subprocess.run([BIN / f"ssd1b-{program}", "--version"], capture_output=True, text=True, check=True)
 
-    assert spin_count(done.stderr) == 1000
+    assert spin_count(done.stderr) == 10000
     assert done.stdout.startswith(f"ssd1b-{program} ")
 
 
@@ -43,4 +43,4 @@ def test_the_servers_worker_runs_with_it(start):
 
     wait_for(lambda: spin_count(server.text_of_log()) is not None, seconds=60)
 
-    assert spin_count(server.text_of_log()) == 1000
+    assert spin_count(server.text_of_log()) == 10000
