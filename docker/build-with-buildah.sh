@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds an image and makes a picture in it without a container engine: buildah with plain folders and
-# chroot, on a base made by debootstrap. Needs root and the Debian packages buildah, debootstrap, curl.
+# chroot, on a base made by debootstrap. Needs root and the Debian packages buildah, debootstrap, curl, procps.
 #
 #   docker/build-with-buildah.sh [cpu|cuda] [PICTURE]      PICTURE: build/image-cpu.png
 #
@@ -22,8 +22,9 @@ fail() {
 }
 [[ $device == cpu || $device == cuda ]] || fail "usage: docker/build-with-buildah.sh [cpu|cuda] [PICTURE]"
 [ "$(id -u)" = 0 ] || fail "must run as root"
-for program in buildah debootstrap curl; do
-  command -v $program >/dev/null || fail "as root: apt-get install -y --no-install-recommends $program"
+for program in buildah debootstrap curl pkill; do
+  command -v $program >/dev/null ||
+    fail "$program is missing; as root: apt-get install -y --no-install-recommends buildah debootstrap curl procps"
 done
 mkdir -p "$(dirname "$picture")"
 
@@ -63,7 +64,8 @@ buildah bud "${volumes[@]}" --build-arg "DEVICE=$device" --build-arg "COMMIT=$(g
 # The device is the CPU for both: this shows that the image is whole, not that a GPU works.
 echo "== run it as its own user and ask for a picture"
 container=$(buildah from "ssd1b-server:$device")
-buildah run "$container" -- /usr/local/bin/ssd1b-server --device cpu --host 127.0.0.1 --port $port &
+serve="/usr/local/bin/ssd1b-server --device cpu --host 127.0.0.1 --port $port"
+buildah run "$container" -- $serve &
 server=$! ready_from=$SECONDS
 answers() { curl --noproxy '*' --silent --show-error --fail-with-body "http://127.0.0.1:$port$1" "${@:2}"; }
 until answers /readyz >/dev/null 2>&1; do
@@ -74,7 +76,7 @@ done
 buildah run "$container" -- /usr/local/bin/ssd1b-server --healthcheck "http://127.0.0.1:$port"
 answers /generate-image --json '{"prompt": "a red apple", "seed": 7}' -H 'Accept: image/png' --output "$picture"
 buildah run "$container" -- id
-kill $server
+pkill -TERM -x -f "$serve" # buildah itself would pass on SIGTERM as SIGKILL
 wait $server || fail "the server in the image ended with status $? on SIGTERM"
 server=''
 echo "== picture: $picture"
