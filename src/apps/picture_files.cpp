@@ -34,7 +34,8 @@ void write_file(const std::filesystem::path& file, const std::string& bytes) {
 
 void check_can_write(const std::filesystem::path& file) {
   std::error_code ignored;
-  const bool was_there = std::filesystem::exists(file, ignored);
+  // A link that leads nowhere is there too: it must stay.
+  const bool was_there = std::filesystem::exists(std::filesystem::symlink_status(file, ignored));
   errno = 0;
   if (!std::ofstream(file, std::ios::binary | std::ios::app)) refuse(file);
   if (!was_there) std::filesystem::remove(file, ignored);

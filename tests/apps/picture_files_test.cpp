@@ -38,5 +38,21 @@ TEST(PictureFiles, ReplacesAFileAndNamesOneThatItCannotWrite) {
   }
 }
 
+TEST(PictureFiles, LeavesEverythingAsItIsWhereItLooksWhetherItCanWrite) {
+  const auto folder = std::filesystem::path(testing::TempDir());
+  const auto fresh = folder / "ssd1b-fresh.bin", old = folder / "ssd1b-old.bin";
+  const auto link = folder / "ssd1b-link.bin";
+  write_file(old, "old");
+  std::filesystem::remove(link);
+  std::filesystem::create_symlink(folder / "ssd1b-nowhere.bin", link);
+  for (const auto& file : {fresh, old, link}) check_can_write(file);
+
+  EXPECT_FALSE(std::filesystem::exists(fresh));
+  EXPECT_EQ(std::filesystem::file_size(old), 3U);
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  EXPECT_THROW(check_can_write("/no/such/folder/x.png"), Error);
+  for (const auto& file : {old, link, folder / "ssd1b-nowhere.bin"}) std::filesystem::remove(file);
+}
+
 }  // namespace
 }  // namespace ssd1b
