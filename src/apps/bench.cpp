@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "apps/process_memory.h"
 #include "apps/run_program.h"
 #include "apps/stage_times.h"
 #include "logging/log.h"
@@ -61,6 +62,7 @@ Json settings(const ModelInfo& model, const GenerationRequest& request,
 int run(int argc, const char* const* argv) {
   const BenchOptions options = parse_bench(argc, argv);
   if (options.text_to_print) return print_and_end(*options.text_to_print);
+  keep_freed_memory();
   set_up_logging(options.log.level, options.log.format);
   const std::string device = one_device(options.pipeline.device, list_devices());
   log_info("device chosen", {{"device", device}});

@@ -1,4 +1,5 @@
 #include "apps/made_pictures.h"
+#include "apps/process_memory.h"
 #include "apps/run_program.h"
 #include "logging/log.h"
 #include "options/picture_request.h"
@@ -9,6 +10,7 @@ namespace {
 int run(int argc, const char* const* argv) {
   const GenerateOptions options = parse_generate(argc, argv);
   if (options.text_to_print) return print_and_end(*options.text_to_print);
+  keep_freed_memory();
   set_up_logging(options.log.level, options.log.format);
   const std::string device = one_device(options.pipeline.device, list_devices());
   log_info("device chosen", {{"device", device}});

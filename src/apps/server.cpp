@@ -1,10 +1,10 @@
-#include <malloc.h>
 
 #include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <memory>
 
+#include "apps/process_memory.h"
 #include "apps/run_program.h"
 #include "apps/shut_down.h"
 #include "apps/signals.h"
@@ -32,12 +32,8 @@ void watch(const Signals& signals, const Dispatcher& dispatcher, ApiKeys* keys) 
   }
 }
 
-/// Hundreds of request threads would spread over many heaps, each with holes of its own, and
-/// resident memory would creep with the luck of the draw.
-void keep_memory_together() { mallopt(M_ARENA_MAX, 2); }
-
 int serve(const ServerOptions& options) {
-  keep_memory_together();
+  share_heaps(2);  // of hundreds of request threads
   set_up_logging(options.log.level, options.log.format);
   const Signals signals;
   const std::shared_ptr<ApiKeys> keys = keys_of(options);

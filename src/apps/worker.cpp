@@ -1,6 +1,7 @@
 #include <utility>
 
 #include "apps/device_list.h"
+#include "apps/process_memory.h"
 #include "apps/run_program.h"
 #include "logging/log.h"
 #include "options/picture_request.h"
@@ -13,6 +14,7 @@ int run(int argc, const char* const* argv) {
   const WorkerOptions options = parse_worker(argc, argv);
   if (options.text_to_print) return print_and_end(*options.text_to_print);
   if (options.lists_devices) return print_and_end(device_list_json(list_devices()) + "\n");
+  keep_freed_memory();
   set_up_logging(options.log.level, options.log.format);
   return run_worker(options.descriptor, [&](std::function<void()> tick) {
     ModelOptions model = model_options(options.pipeline, options.pipeline.device);

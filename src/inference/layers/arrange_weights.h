@@ -1,14 +1,25 @@
 #pragma once
 
-#include "inference/layers/tick.h"
-#include "inference/weights/bind.h"
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "inference/weights/parameter.h"
 
 namespace ssd1b {
 
-/// Brings the filled weights of a network's products into the form in which this CPU multiplies
-/// fastest and frees their values, one after another. Call it once the parameters are filled, and
-/// again whenever they are filled anew. Weights on other devices, or of a dtype that has no faster
-/// form here, stay as they are. Ticks after each.
-void arrange_weights(const ParameterWalk& walk, const Tick& tick);
+/// Brings filled weights of products into the form in which this CPU multiplies fastest, and frees
+/// their values. Weights on other devices, of other uses, or of a dtype that has no faster form
+/// here, stay as they are. Made for LoadOptions::on_filled.
+class WeightArranger {
+ public:
+  void operator()(Parameter& parameter);
+
+ private:
+  std::vector<at::Tensor> forms_of(const Parameter& parameter);
+  at::Tensor kernel_of(const at::Tensor& weight, std::int64_t padding);
+
+  std::map<std::vector<std::int64_t>, bool> layouts_;  // whether kernels of a shape have one
+};
 
 }  // namespace ssd1b

@@ -33,12 +33,6 @@ BindingPlan plan(Module& module, const ComponentWeights& weights, const LoadOpti
       options);
 }
 
-template <class Module>
-void arrange(Module& module, const Tick& tick) {
-  arrange_weights([&](ParameterVisitor& visitor) { visit_parameters(module, Scope(visitor, "")); },
-                  tick);
-}
-
 /// CLIP's merge list of the project where the model brings no tokenizer, as single files do.
 ClipTokenizer load_tokenizer(const std::filesystem::path& folder, ClipPadding padding) {
   const std::filesystem::path merges = folder / "bpe_simple_vocab_16e6.txt.gz";
@@ -228,6 +222,7 @@ void Model::load_networks() {
   load.dtype = precision.networks;
   load.device = device;
   load.tick = tick;
+  load.on_filled = WeightArranger();
   LoadOptions load_vae = load;
   load_vae.dtype = precision.vae;
   LoadOptions load_text = load;
@@ -242,13 +237,7 @@ void Model::load_networks() {
   fill_parameters(plans[1], load_text);
   fill_parameters(plans[2], load);
   fill_parameters(vae_plan, load_vae);
-  if (device.is_cpu()) {
-    arrange(text_encoder, tick);
-    arrange(text_encoder_2, tick);
-    arrange(unet, tick);
-    arrange(vae, tick);
-    malloc_trim(0);  // what was freed between the arranged weights goes back to the system
-  }
+  if (device.is_cpu()) malloc_trim(0);  // what the arranged weights were goes back to the system
   if (memory.text_encoders_stay()) return;
   for (TextEncoder* encoder : {&text_encoder, &text_encoder_2}) {
     const ParameterWalk walk = [&](ParameterVisitor& visitor) {
@@ -265,9 +254,9 @@ const Vae& Model::full_precision_vae() {
     LoadOptions load;
     load.device = device;
     load.tick = tick;
+    load.on_filled = WeightArranger();
     load.skipped_prefixes = {"encoder.", "quant_conv."};
     fill_parameters(plan(*copy, folder_.weights("vae"), load), load);
-    arrange(*copy, tick);
     full_precision_vae_ = std::move(copy);
   }
   return *full_precision_vae_;

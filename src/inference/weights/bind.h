@@ -23,6 +23,8 @@ struct LoadOptions {
   int threads = 0;  // 0: as many as at::get_num_threads() says, at most 8
   /// Parts of the model that are not wanted, as `encoder.`: their tensors may stay unused.
   std::vector<std::string> skipped_prefixes;
+  /// Called once a parameter, or a stack of them, has its value; may put another form in its place.
+  std::function<void(Parameter&)> on_filled;
 };
 
 /// One parameter and where its value comes from.

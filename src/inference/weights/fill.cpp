@@ -20,8 +20,8 @@ namespace {
 constexpr std::uint64_t kPieceBytes = std::uint64_t{4} << 20;
 constexpr int kMaxThreads = 8;
 // Blocks that are read before they are handed over: bounds what is held twice where values are
-// replaced or go to another device.
-constexpr std::int64_t kGroupBytes = std::int64_t{256} << 20;
+// replaced, go to another device or get another form.
+constexpr std::int64_t kGroupBytes = std::int64_t{64} << 20;
 
 /// One allocation: a parameter, or a stack and its parts.
 struct Block {
@@ -194,11 +194,14 @@ void fill_group(std::vector<Block>& blocks, const LoadOptions& options) {
     if (options.tick) options.tick();
   }
   for (Block& block : blocks) {
-    block.owner->value = on_device(block.host, options.device);
-    block.owner->arranged.clear();
+    Parameter& owner = *block.owner;
+    owner.value = on_device(block.host, options.device);
+    owner.arranged.clear();
     block.host.reset();
+    if (options.on_filled) options.on_filled(owner);
     for (const Binding* binding : block.parts) {
-      binding->parameter->value = rows_of(block.owner->value, *binding);
+      binding->parameter->value =
+          owner.value.defined() ? rows_of(owner.value, *binding) : at::Tensor();
     }
     if (options.tick) options.tick();
   }

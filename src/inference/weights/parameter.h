@@ -27,7 +27,7 @@ struct Parameter {
   std::vector<std::int64_t> shape;
   ParameterUse use = ParameterUse::Other;
   at::Tensor value;  // undefined until bound, and again once it is arranged
-  /// Takes the place of `value` where arrange_weights (layers) found a faster form.
+  /// Takes the place of `value` where WeightArranger (layers) found a faster form.
   std::vector<at::Tensor> arranged;
 };
 
