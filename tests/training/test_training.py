@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ import numpy
 import pytest
 from conftest import TRAINING
 from PIL import Image
+from presets import PRESETS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("SSD1B_BIN_DIR", ROOT / "build" / "bin"))
@@ -28,22 +30,30 @@ def rows(folder, phase):
     return [row for row in map(json.loads, lines) if row["phase"] == phase]
 
 
-def kill_after_first_checkpoint(folder, phase):
+def end_after_first_checkpoint(folder, phase, number, *more):
+    """Sends a signal to the command alone; returns its exit status once all its processes are gone."""
     with open(folder.with_suffix(".log"), "wb") as log:
-        process = subprocess.Popen(command(folder), stdout=log, stderr=log)
+        process = subprocess.Popen([*command(folder), *more], stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + PATIENCE_S
         while not rows(folder, phase) and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
-        process.kill()
-        process.wait()
+        process.send_signal(number)
+        process.wait(PATIENCE_S)
+        with pytest.raises(ProcessLookupError):
+            while time.monotonic() < deadline:
+                os.killpg(process.pid, 0)
+                time.sleep(0.05)
     assert rows(folder, phase), folder.with_suffix(".log").read_text()
+    return process.returncode
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """The folder and the second start's output of a run whose UNet phase was killed."""
+    """The folder and the third start's output of a run whose VAE phase was stopped and whose UNet phase was
+    killed, in two processes both times."""
     folder = tmp_path_factory.mktemp("training") / "run"
-    kill_after_first_checkpoint(folder, "unet")
+    assert end_after_first_checkpoint(folder, "vae", signal.SIGTERM, "--processes", "2") == 143
+    assert end_after_first_checkpoint(folder, "unet", signal.SIGKILL, "--processes", "2") == -signal.SIGKILL
     assert not (folder / "model").exists()
     done = subprocess.run(command(folder), capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -59,6 +69,12 @@ def test_a_killed_run_goes_on_from_its_checkpoint(run):
     assert "vae: resumed" not in output and "bank" not in output, "finished phases must not run again"
     steps = [row["step"] for row in rows(folder, "unet")]
     assert steps == sorted(set(steps)), steps
+
+
+def test_a_stopped_run_goes_on_where_it_stopped(run):
+    steps = [row["step"] for row in rows(run[0], "vae")]
+
+    assert steps == sorted(set(steps)) and steps[-1] == PRESETS["smoke"].vae_steps, steps
 
 
 @pytest.mark.parametrize("phase", ["vae", "unet"])

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL
 
+import replicas
 from batches import batches
 from networks import SCALING_FACTOR, make_vae
 from presets import Preset
@@ -26,11 +27,13 @@ def finished_vae(preset: Preset, scenes: SceneGenerator, folder: Path, device: s
     path = folder / "vae_whitened.pt"
     if not path.exists():
         vae = train_vae(preset, scenes, folder, device)
-        rng = random.Random("statistics")
-        count = min(SCENES_OF_STATISTICS, preset.bank_scenes)
-        pictures = as_tensor([scenes.draw(scenes.choose(rng), rng) for _ in range(count)])
-        whiten(vae, pictures.to(device))
-        write_atomically(vae.state_dict(), path)
+        if replicas.rank() == 0:
+            rng = random.Random("statistics")
+            count = min(SCENES_OF_STATISTICS, preset.bank_scenes)
+            pictures = as_tensor([scenes.draw(scenes.choose(rng), rng) for _ in range(count)])
+            whiten(vae, pictures.to(device))
+            write_atomically(vae.state_dict(), path)
+    replicas.wait_for_all()
     vae = make_vae(preset.vae_channels, preset.latent_channels, preset.size_px).to(device)
     vae.load_state_dict(torch.load(path, map_location=device))
     return vae.eval()
@@ -74,16 +77,16 @@ def load_bank(preset: Preset, scenes: SceneGenerator, vae: AutoencoderKL, folder
     """Encodes what earlier runs have not; each file's scenes depend on its number alone."""
     target = folder / "bank"
     target.mkdir(exist_ok=True)
-    parts = []
-    for first in range(0, preset.bank_scenes, SCENES_PER_FILE):
-        path = target / f"{first:07}.pt"
-        if not path.exists():
+    files = {first: target / f"{first:07}.pt" for first in range(0, preset.bank_scenes, SCENES_PER_FILE)}
+    for number, (first, path) in enumerate(files.items()):
+        if number % replicas.count() == replicas.rank() and not path.exists():
             started = time.monotonic()
             count = min(SCENES_PER_FILE, preset.bank_scenes - first)
             write_atomically(_encoded(scenes, vae, f"bank {first}", count), path)
             speed = count / (time.monotonic() - started)
             print(f"bank {first + count}/{preset.bank_scenes} | {speed:.1f} scenes/s", flush=True)
-        parts.append(torch.load(path))
+    replicas.wait_for_all()
+    parts = [torch.load(path) for path in files.values()]
     return Bank([Scene(*row) for part in parts for row in part["scenes"]],
                 torch.cat([part["mean"] for part in parts]),
                 torch.cat([part["deviation"] for part in parts]))

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL
 
+import replicas
 from networks import SCALING_FACTOR
 from presets import Preset
 from scenes import SceneGenerator
@@ -27,7 +28,8 @@ def train_decoder(preset: Preset, scenes: SceneGenerator, vae: AutoencoderKL, fo
     held_out = held_out_pictures(scenes, 32).to(device)
 
     def make_batch(_step: int, rng: random.Random) -> torch.Tensor:
-        return as_tensor([scenes.draw(scenes.choose(rng), rng) for _ in range(max(1, preset.vae_batch // 2))])
+        count = replicas.share(preset.vae_batch // 2)
+        return as_tensor([scenes.draw(scenes.choose(rng), rng) for _ in range(count)])
 
     def losses(pictures: torch.Tensor) -> dict[str, torch.Tensor]:
         pictures = pictures.to(device)

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
+import replicas
 from networks import make_vae
 from presets import Preset
 from scenes import SceneGenerator
@@ -33,8 +34,8 @@ def train_vae(preset: Preset, scenes: SceneGenerator, folder: Path, device: str)
 
     def make_batch(step: int, rng: random.Random) -> torch.Tensor:
         if step < CROPS_SHARE * preset.vae_steps:
-            return _crops(scenes, rng, preset.vae_batch, preset.vae_crop_px)
-        return as_tensor([_picture(scenes, rng) for _ in range(max(1, preset.vae_batch // 2))])
+            return _crops(scenes, rng, replicas.share(preset.vae_batch), preset.vae_crop_px)
+        return as_tensor([_picture(scenes, rng) for _ in range(replicas.share(preset.vae_batch // 2))])
 
     def losses(pictures: torch.Tensor) -> dict[str, torch.Tensor]:
         pictures = pictures.to(device)

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import nn
 
+import replicas
 from batches import batches
-from threads import ThreadChooser
 
 
 class Stopped(Exception):
@@ -38,7 +38,7 @@ class LoopConfig:
 
 
 class TrainingLoop:
-    """Trains some networks together.
+    """Trains some networks together, each replica on its share of every batch.
 
     The number of steps may be changed on resuming: the learning rate follows.
     """
@@ -72,38 +72,37 @@ class TrainingLoop:
     def run(self, make_batch: Callable[[int, random.Random], Any],
             losses: Callable[[Any], dict[str, torch.Tensor]],
             on_save: Callable[[], dict[str, float]] = dict) -> None:
-        """Steps until done. `losses` turns what make_batch(step, generator) drew into scalars, of which
-        "loss" is minimised; `on_save` is called with the averaged weights and returns numbers to be
-        written down beside them."""
+        """Steps until done. `losses` turns what make_batch(step, generator) drew, this replica's share, into
+        scalars, of which "loss" is minimised; `on_save` is called with the averaged weights and returns
+        numbers to be written down beside them."""
         steps = range(self.step, self.config.steps)
-        drawn = batches(self.config.name, make_batch, steps, self._parameters[0].device.type)
+        drawn = batches(f"{self.config.name} {replicas.rank()}", make_batch, steps, self._parameters[0].device.type)
         with _stop_signal() as stop:
             self._run(drawn, losses, on_save, stop)
 
     def _run(self, drawn: Iterator[Any], losses, on_save, stop: threading.Event) -> None:
-        threads = ThreadChooser()
         saved_at = started_at = time.monotonic()
-        first_step, cpu_at = self.step, time.process_time()
+        first_step = self.step
         while not self.is_done:
-            count = threads.choose()
-            self._one_step(next(drawn), losses)
+            stopped = self._one_step(next(drawn), losses, stop.is_set())
             now = time.monotonic()
-            if self.step % 50 == 0 or self.is_done:
-                speed = (self.step - first_step) / (now - started_at)
-                cpu_ms = 1e3 * (time.process_time() - cpu_at) / (self.step - first_step)
-                self._report(speed, cpu_ms, count)
-            if self.is_done or stop.is_set() or now - saved_at > self.config.save_every_s:
-                self._save(dict if stop.is_set() else on_save)
-                saved_at = time.monotonic()
-            if stop.is_set():
+            if replicas.rank() == 0:
+                if self.step % 50 == 0 or self.is_done:
+                    self._report((self.step - first_step) / (now - started_at))
+                if self.is_done or stopped or now - saved_at > self.config.save_every_s:
+                    self._save(dict if stopped else on_save)
+                    saved_at = time.monotonic()
+            if stopped:
                 raise Stopped(f"{self.config.name}: stopped at step {self.step}")
 
-    def _one_step(self, batch, losses) -> None:
-        torch.manual_seed(self.step)
+    def _one_step(self, batch, losses, stop: bool) -> bool:
+        """Returns whether any replica was to stop."""
+        torch.manual_seed(self.step * replicas.count() + replicas.rank())
         for group in self._optimiser.param_groups:
             group["lr"] = self._rate() * group.get("rate_scale", 1)
         values = losses(batch)
         values["loss"].backward()
+        stop = replicas.average([p.grad for p in self._parameters if p.grad is not None], stop)
         values["norm"] = nn.utils.clip_grad_norm_(self._parameters, 1.0)
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
@@ -113,6 +112,7 @@ class TrainingLoop:
             torch._foreach_lerp_(self._average, self._parameters, 1 - decay)
         for name, value in values.items():
             self._smooth[name] = self._smooth.get(name, value.item()) * 0.97 + value.item() * 0.03
+        return stop
 
     def _rate(self) -> float:
         config = self.config
@@ -120,12 +120,11 @@ class TrainingLoop:
         decay = 0.5 - 0.5 * math.cos(math.pi * min(1, left))
         return config.rate * min(1, (self.step + 1) / config.warmup_steps) * (0.02 + 0.98 * decay)
 
-    def _report(self, speed: float, cpu_ms: float, threads: int) -> None:
+    def _report(self, speed: float) -> None:
         numbers = " ".join(f"{name} {value:.4f}" for name, value in self._smooth.items())
         minutes = (self.config.steps - self.step) / speed / 60
         print(f"{time.strftime('%H:%M:%S')} {self.config.name} {self.step}/{self.config.steps} {numbers} | "
-              f"{speed:.2f} steps/s, {cpu_ms:.0f} CPU-ms a step, {threads} threads, {minutes:.0f} min left",
-              flush=True)
+              f"{speed:.2f} steps/s, {minutes:.0f} min left", flush=True)
 
     def _swap(self) -> None:
         with torch.no_grad():
