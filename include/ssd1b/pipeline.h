@@ -32,6 +32,7 @@ struct ModelOptions {
   std::optional<std::int64_t> device_memory_limit_bytes;
   std::filesystem::path shipped_models;  // the project's models/: family configs, CLIP's vocabulary
   bool keep_latents = false;             // GeneratedImage::latents is filled
+  bool cuda_graphs = true;               // false, to compare: kernels are launched one by one
   std::function<void()> tick;  // called after every block of every network, and while loading
 };
 

@@ -82,6 +82,31 @@ TEST(MemoryPlan, TheLeastThatIsNamedIsEnough) {
   EXPECT_NE(refusal(ssd1b((mebibytes - 1) << 20)), "none");
 }
 
+TEST(MemoryPlan, GraphsHaveAnEighthOfTheRoomWhereNobodySetALimit) {
+  MemoryNeeds needs = ssd1b(22'000 * kMega);
+  needs.limit_is_given = false;
+  const std::int64_t call = unet_call_bytes(needs.unet, 2, /*rows=*/2, 128, 128);
+
+  const MemoryPlan plan(needs);
+
+  EXPECT_EQ(plan.graph_pixels() / (2 * 128 * 128), 6);
+  EXPECT_LE(plan.graph_pixels() / (2 * 128 * 128) * call, (22'000 - 4465) * kMega / 8);
+  EXPECT_FALSE(plan.tile(256, 256));
+}
+
+TEST(MemoryPlan, ThereAreNoGraphsWhereMemoryIsCounted) {
+  MemoryNeeds tight = ssd1b(5500 * kMega);  // the encoders do not stay
+  tight.limit_is_given = false;
+  MemoryNeeds host = ssd1b(22'000 * kMega);
+  host.limit_is_given = false;
+  host.device_is_host = true;
+
+  EXPECT_EQ(MemoryPlan(ssd1b(22'000 * kMega)).graph_pixels(), 0);  // --device-memory-limit
+  EXPECT_EQ(MemoryPlan(tight).graph_pixels(), 0);
+  EXPECT_EQ(MemoryPlan(host).graph_pixels(), 0);
+  EXPECT_EQ(MemoryPlan().graph_pixels(), 0);
+}
+
 TEST(MemoryPlan, OnTheHostNothingIsMoved) {
   MemoryNeeds needs = ssd1b(5500 * kMega);
   needs.device_is_host = true;

@@ -22,6 +22,10 @@ constexpr std::int64_t kUNetTensors = 16;
 
 constexpr int kGuidedRows = 2;
 
+// Of the room beside the weights, what graphs may hold: on a GPU of 24 GB six sizes as large as
+// SSD-1B's own with guidance.
+constexpr std::int64_t kGraphShare = 8;
+
 std::string mebibytes(std::int64_t bytes) {
   return std::to_string((bytes + (std::int64_t{1} << 20) - 1) >> 20) + "MiB";
 }
@@ -64,6 +68,12 @@ MemoryPlan::MemoryPlan(const MemoryNeeds& needs)
     throw Error(ErrorCode::NoDevice, "the device's free memory less 10 %" + what);
   }
   room_ = needs.limit_bytes - held;
+  const std::int64_t for_graphs = *room_ / kGraphShare;
+  const bool has_graphs = text_encoders_stay_ && !needs.device_is_host && !needs.limit_is_given &&
+                          *room_ - for_graphs >= std::max(call, whole);
+  if (!has_graphs) return;
+  graph_pixels_ = for_graphs / unet_call_bytes(needs.unet, weights.unet_element, 1, 1, 1);
+  *room_ -= for_graphs;
 }
 
 std::optional<std::int64_t> MemoryPlan::tile(std::int64_t height, std::int64_t width) const {

@@ -41,12 +41,16 @@ class MemoryPlan {
   bool text_encoders_stay() const { return text_encoders_stay_; }
   /// The side of a tile in latent pixels for a picture of that latent size; nullopt: in one piece.
   std::optional<std::int64_t> tile(std::int64_t height, std::int64_t width) const;
+  /// Of how many latent pixels, of all rows together, the memory of UNet calls may be held by
+  /// graphs; 0: there are none, as on the host, under a limit and where the encoders do not stay.
+  std::int64_t graph_pixels() const { return graph_pixels_; }
 
  private:
   std::optional<std::int64_t> room_;  // beside the weights that stay
   VaeConfig vae_;
   std::int64_t vae_element_ = 4;
   bool text_encoders_stay_ = true;
+  std::int64_t graph_pixels_ = 0;
 };
 
 /// About what decoding latents of that size takes beside the weights: the widest tensors of the

@@ -214,7 +214,8 @@ void Model::plan_memory(const ModelOptions& options) {
   const std::int64_t side = unet_config.sample_size;
   log_info("memory planned", {{"limit_bytes", needs.limit_bytes},
                               {"text_encoders_stay", memory.text_encoders_stay()},
-                              {"tile", memory.tile(side, side).value_or(0)}});
+                              {"tile", memory.tile(side, side).value_or(0)},
+                              {"graph_pixels", memory.graph_pixels()}});
 }
 
 void Model::load_networks() {

@@ -36,6 +36,9 @@ Pipeline::Pipeline(const ModelOptions& options, const c10::Device& device)
       shares_calls_(!device.is_cpu() && !options.batch_invariant),
       keep_latents_(options.keep_latents),
       prompts_(model_),
+      unet_([this](const UNetInput& input) { return model_.unet(input, model_.tick); },
+            options.cuda_graphs ? device_graphs(device) : MakeDeviceGraph(),
+            model_.memory.graph_pixels()),
       fence_(device) {
   prove_kernels(device, model_.precision);
 }
@@ -79,6 +82,7 @@ std::vector<PictureEvent> Pipeline::step() {
     }
   } catch (const std::exception& error) {
     const PictureFailed fault = fault_of(error);  // throws where the device is lost
+    if (fault.code == ErrorCode::OutOfMemory) unet_.drop();
     events = {{picture.id(), fault}};
   }
   for (const PictureEvent& event : events) {
@@ -140,10 +144,10 @@ std::vector<PictureEvent> Pipeline::denoise(Picture& leader) {
     inputs.push_back(picture->model_input());
     timesteps.insert(timesteps.end(), static_cast<std::size_t>(rows), picture->timestep());
   }
-  const at::Tensor output = model_.unet(
-      {inputs.size() == 1 ? inputs.front() : at::cat(inputs),  // [rows of all, C, h, w]
-       upload(at::tensor(timesteps, at::dtype(at::kFloat)), model_.device), conditioning_of(group)},
-      model_.tick);
+  const at::Tensor output =
+      unet_({inputs.size() == 1 ? inputs.front() : at::cat(inputs),  // [rows of all, C, h, w]
+             upload(at::tensor(timesteps, at::dtype(at::kFloat)), model_.device),
+             conditioning_of(group)});
 
   std::vector<PictureEvent> events;
   std::int64_t row = 0;

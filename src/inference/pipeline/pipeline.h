@@ -6,6 +6,7 @@
 #include "inference/pipeline/device_work.h"
 #include "inference/pipeline/picture.h"
 #include "inference/pipeline/turn_order.h"
+#include "inference/pipeline/unet_graphs.h"
 
 namespace ssd1b {
 
@@ -42,6 +43,7 @@ class Pipeline : public Engine {
   const bool shares_calls_;
   const bool keep_latents_;
   PromptEncoder prompts_;
+  UNetGraphs unet_;
   CallFence fence_;
   std::vector<PictureId> shared_by_;  // whose rows `shared_` holds: a group stays for many calls
   UNetConditioning shared_;

@@ -1,0 +1,170 @@
+#include "inference/pipeline/unet_graphs.h"
+
+#include <ATen/ATen.h>
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+#include "logging/log.h"
+#include "ssd1b/error.h"
+
+namespace ssd1b {
+namespace {
+
+using Stopwatch = std::chrono::steady_clock;
+
+at::Tensor copy_of(const at::Tensor& tensor) {
+  return tensor.defined() ? tensor.clone() : at::Tensor();
+}
+
+UNetConditioning copy_of(const UNetConditioning& conditioning) {
+  UNetConditioning copy;
+  for (const KeysValues& each : conditioning.prompt) {
+    copy.prompt.push_back({each.keys.clone(), each.values.clone()});
+  }
+  copy.added_embedding = conditioning.added_embedding.clone();
+  copy.guidance = copy_of(conditioning.guidance);
+  return copy;
+}
+
+void copy_into(UNetConditioning& to, const UNetConditioning& from) {
+  for (std::size_t i = 0; i < from.prompt.size(); ++i) {
+    to.prompt[i].keys.copy_(from.prompt[i].keys);
+    to.prompt[i].values.copy_(from.prompt[i].values);
+  }
+  to.added_embedding.copy_(from.added_embedding);
+  if (from.guidance.defined()) to.guidance.copy_(from.guidance);
+}
+
+/// Both contiguous on the host. Bytes, so that a NaN equals itself.
+bool have_same_bytes(const at::Tensor& a, const at::Tensor& b) {
+  return a.sizes() == b.sizes() && a.scalar_type() == b.scalar_type() &&
+         std::memcmp(a.const_data_ptr(), b.const_data_ptr(), a.nbytes()) == 0;
+}
+
+}  // namespace
+
+/// One call with the tensors that its graph reads and writes, whose addresses do not change.
+class RecordedCall {
+ public:
+  explicit RecordedCall(const UNetInput& input)
+      : latents_(input.latents.clone()),
+        timesteps_(input.timesteps.clone()),
+        conditioning_(copy_of(input.conditioning)),
+        source_(input.conditioning.added_embedding) {}
+
+  void record(std::unique_ptr<DeviceGraph> graph, const UNetGraphs::Call& call) {
+    graph_ = std::move(graph);
+    graph_->record([&] { output_ = call({latents_, timesteps_, conditioning_}); });
+  }
+
+  at::Tensor replay(const UNetInput& input) {
+    latents_.copy_(input.latents);
+    timesteps_.copy_(input.timesteps);
+    // A picture keeps its conditioning, some 70 tensors, for all of its calls.
+    if (!source_.is_same(input.conditioning.added_embedding)) {
+      copy_into(conditioning_, input.conditioning);
+      source_ = input.conditioning.added_embedding;
+    }
+    graph_->replay();
+    return output_.clone();  // the next replay writes there again
+  }
+
+ private:
+  at::Tensor latents_, timesteps_;
+  UNetConditioning conditioning_;
+  at::Tensor source_;  // of what conditioning_ is a copy; every conditioning has its own
+  at::Tensor output_;
+  std::unique_ptr<DeviceGraph> graph_;
+};
+
+UNetGraphs::UNetGraphs(Call plain, MakeDeviceGraph make_graph, std::int64_t room)
+    : plain_(std::move(plain)), make_graph_(std::move(make_graph)), room_(room) {}
+
+UNetGraphs::~UNetGraphs() = default;
+
+void UNetGraphs::drop() { sizes_.clear(); }
+
+at::Tensor UNetGraphs::operator()(const UNetInput& input) {
+  ++calls_;
+  Size* size = make_graph_ ? find_size(input.latents) : nullptr;
+  if (size != nullptr && size->recorded) {
+    at::Tensor output;
+    if (attempt([&] { output = size->recorded->replay(input); })) return output;
+    size = nullptr;  // dropped with all others
+  }
+  at::Tensor output = plain_(input);
+  if (size != nullptr && ++size->plain_calls >= kPlainCalls && has_room_for(*size)) {
+    attempt([&] { record(*size, input, output); });
+  }
+  return output;
+}
+
+UNetGraphs::Size* UNetGraphs::find_size(const at::Tensor& latents) {
+  Size wanted{latents.size(0), latents.size(2), latents.size(3), 0, calls_, nullptr};
+  auto found = std::find_if(sizes_.begin(), sizes_.end(), [&](const Size& size) {
+    return size.rows == wanted.rows && size.height == wanted.height && size.width == wanted.width;
+  });
+  if (found != sizes_.end()) {
+    found->last_call = calls_;
+    return &*found;
+  }
+  if (sizes_.size() < kSizes) return &sizes_.emplace_back(std::move(wanted));
+  found = std::find_if(sizes_.begin(), sizes_.end(),
+                       [this](const Size& size) { return is_idle(size); });
+  if (found == sizes_.end()) return nullptr;
+  *found = std::move(wanted);
+  return &*found;
+}
+
+bool UNetGraphs::has_room_for(const Size& wanted) {
+  std::int64_t pixels = wanted.pixels();
+  for (Size& size : sizes_) {
+    if (is_idle(size)) size.recorded.reset();
+    if (size.recorded) pixels += size.pixels();
+  }
+  return pixels <= room_;
+}
+
+void UNetGraphs::record(Size& size, const UNetInput& input, const at::Tensor& output) {
+  const at::Tensor wanted = output.contiguous().cpu();  // waits: no graph runs while one is made
+  const auto begin = Stopwatch::now();
+  auto recorded = std::make_unique<RecordedCall>(input);
+  recorded->record(make_graph_(), plain_);
+  const at::Tensor got = recorded->replay(input).contiguous().cpu();
+  if (!have_same_bytes(got, wanted)) {
+    // The same kernels on the same values: a picture must not depend on which of its calls were
+    // replays.
+    const double difference =
+        (got.to(at::kFloat) - wanted.to(at::kFloat)).abs().max().item<double>();
+    throw Error(ErrorCode::InternalError,
+                "a replay differs from the plain call by " + std::to_string(difference));
+  }
+  size.recorded = std::move(recorded);
+  const std::chrono::duration<double, std::milli> passed = Stopwatch::now() - begin;
+  log_info("UNet call recorded", {{"rows", size.rows},
+                                  {"height", size.height},
+                                  {"width", size.width},
+                                  {"ms", passed.count()}});
+}
+
+bool UNetGraphs::attempt(const std::function<void()>& work) {
+  std::string why;
+  try {
+    work();
+    return true;
+  } catch (const c10::Error& error) {
+    why = error.what_without_backtrace();
+  } catch (const std::exception& error) {
+    why = error.what();
+  }
+  log_warn("UNet calls are launched kernel by kernel from now on", {{"reason", why}});
+  make_graph_ = nullptr;
+  drop();
+  return false;
+}
+
+}  // namespace ssd1b
