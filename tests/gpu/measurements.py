@@ -83,7 +83,7 @@ def probe(stage, module, tensors, dtype, repeats=1, warmup=0):
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     print(done.stdout[-2000:], done.stderr)
     done.check_returncode()
-    times = [float(line[8:]) for line in done.stdout.splitlines() if line.startswith("call_ms=")]
+    times = [float(line.split()[0][8:]) for line in done.stdout.splitlines() if line.startswith("call_ms=")]
     answer = {name: value.clone() for name, value in safetensors.torch.load_file(out).items()}
     out.unlink()
     return answer, summary(times[warmup:])
