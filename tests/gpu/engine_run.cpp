@@ -171,6 +171,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", arguments.model.threads);
   app.add_option("--max-batch", arguments.model.max_batch);
   app.add_flag("--batch-invariant", arguments.model.batch_invariant);
+  app.add_flag("!--no-graphs", arguments.model.cuda_graphs);
   app.add_option("--output", arguments.output);
   app.add_option("--warmup", arguments.warmup);
   CLI11_PARSE(app, argc, argv);

@@ -73,13 +73,13 @@ def time_calls(stage, call, repeats, warmup=3):
     return summary(times)
 
 
-def probe(stage, module, tensors, dtype, repeats=1, warmup=0):
+def probe(stage, module, tensors, dtype, repeats=1, warmup=0, flags=()):
     """Our network's answer and the times of its calls."""
     safetensors.torch.save_file({k: v.contiguous() for k, v in tensors.items()}, stage.work / "in.safetensors")
     out = stage.work / f"out-{module}-{time.monotonic_ns()}.safetensors"  # is mapped: written once
     command = [stage.bin / "ssd1b-probe", module, "--model", stage.model, "--device", stage.device,
                "--dtype", dtype, "--input", stage.work / "in.safetensors", "--output", out,
-               "--repeat", warmup + repeats]
+               "--repeat", warmup + repeats, *flags]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     print(done.stdout[-2000:], done.stderr)
     done.check_returncode()
@@ -101,6 +101,7 @@ def engine(stage, folder, requests, dtype, *flags):
     tensors = {name: value.clone() for name, value in safetensors.torch.load_file(out).items()}
     out.unlink()
     report = json.loads(done.stdout)
+    report["graphs"] = done.stderr.count("UNet call recorded")
     faults = [picture["fault"] for picture in report["pictures"] if picture["fault"]]
     assert not faults, faults
     return tensors, report
@@ -224,9 +225,26 @@ def unet(stage):
     for rows in row_counts(stage):
         inputs = unet_inputs(stage, rows, side_of(stage))
         eager = time_calls(stage, call_of(stage, theirs, inputs), repeats)
-        ours = probe(stage, "unet", inputs, dtype, repeats, warmup=3)[1]
-        stage.report(**{f"rows_{rows}": {"ours": ours, "eager": eager}})
+        answer, ours = probe(stage, "unet", inputs, dtype, repeats, warmup=3)
+        replayed, graphs = probe(stage, "unet", inputs, dtype, repeats, warmup=3, flags=["--graphs"])
+        is_same = torch.equal(answer["sample"], replayed["sample"])
+        stage.report(**{f"rows_{rows}": {"ours": ours, "ours_with_graphs": graphs, "eager": eager, "same": is_same}})
+        if not is_same:
+            failed.append((rows, "graphs change the answer"))
     assert not failed, failed
+
+
+def graphs(stage):
+    """Pictures of two sizes with graphs and without: the same bytes."""
+    sides = [request_of(stage)["width"], request_of(stage)["width"] // 2]
+    requests = [request_of(stage, SEED + i, width=side, height=side) for i, side in enumerate(sides * 2)]
+    with_graphs, report = engine(stage, stage.model, requests, half(stage))
+    without, plain = engine(stage, stage.model, requests, half(stage), "--no-graphs")
+    differ = [name for name, value in without.items() if not torch.equal(value, with_graphs[name])]
+    stage.report(recorded=report["graphs"], differ=differ,
+                 total_ms={"with": report["total_ms"], "without": plain["total_ms"]})
+    assert not differ, differ
+    assert plain["graphs"] == 0 and (stage.is_cpu or report["graphs"] >= len(sides)), (plain["graphs"], report["graphs"])
 
 
 def unet_compiled(stage):

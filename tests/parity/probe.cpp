@@ -10,12 +10,14 @@
 #include <ctime>
 #include <functional>
 #include <iostream>
+#include <limits>
 #include <map>
 #include <optional>
 
 #include "inference/layers/arrange_weights.h"
 #include "inference/pipeline/device_work.h"
 #include "inference/pipeline/devices.h"
+#include "inference/pipeline/unet_graphs.h"
 #include "inference/text_encoder/text_encoder.h"
 #include "inference/unet/unet.h"
 #include "inference/vae/tiled_decode.h"
@@ -38,7 +40,8 @@ struct ProbeOptions {
   std::int64_t tile = 0;  // vae_decode: side of a tile in latent pixels; 0: in one piece
   int threads = 0;
   bool names = false;
-  bool plain = false;  // weights stay as they are loaded
+  bool plain = false;   // weights stay as they are loaded
+  bool graphs = false;  // unet: from the third call on replays
 };
 
 class NamePrinter : public ParameterVisitor {
@@ -116,10 +119,13 @@ class Probe {
   void run_unet() {
     UNet unet(UNetConfig::from(model_.config("unet")));
     std::optional<UNetConditioning> conditioning;  // once a picture, so in no call's time
+    UNetGraphs call([&](const UNetInput& input) { return unet(input, tick_); },
+                    options_.graphs ? device_graphs(device_) : MakeDeviceGraph(),
+                    std::numeric_limits<std::int64_t>::max());
     use(unet, "unet", {}, [&] {
       if (!conditioning) conditioning = prepare(unet);
       const UNetInput input{floats("latents"), inputs_.at("timesteps"), *conditioning};
-      return NamedTensors{{"sample", unet(input, tick_)}};
+      return NamedTensors{{"sample", call(input)}};
     });
   }
 
@@ -192,6 +198,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", options.threads);
   app.add_flag("--names", options.names);
   app.add_flag("--plain", options.plain);
+  app.add_flag("--graphs", options.graphs);
   CLI11_PARSE(app, argc, argv);
   try {
     const c10::Device device = ssd1b::open_device(options.device);  // before other torch calls
