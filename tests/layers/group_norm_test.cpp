@@ -1,5 +1,8 @@
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
+
+#include <limits>
 
 #include "inference/layers/group_norm_cpu.h"
 
@@ -39,10 +42,19 @@ TEST_P(GroupNormTest, AgreesWithFloat64) {
   const at::Tensor channels_last = input.contiguous(at::MemoryFormat::ChannelsLast);
   ASSERT_TRUE(can_use_channels_last_group_norm(channels_last));
 
-  const at::Tensor got =
-      channels_last_group_norm(channels_last, weight, bias, GetParam().groups, kEps);
+  const at::Tensor got = channels_last_group_norm(channels_last, weight, bias, GetParam().groups,
+                                                  kEps, Activation::None);
 
   EXPECT_EQ(got.sizes(), wanted.sizes());
+  EXPECT_LT(error_of(got), 4e-6 * (1.0 + std::abs(GetParam().offset)));
+}
+
+TEST_P(GroupNormTest, AgreesWithFloat64BeforeSilu) {
+  const at::Tensor got =
+      channels_last_group_norm(input.contiguous(at::MemoryFormat::ChannelsLast), weight, bias,
+                               GetParam().groups, kEps, Activation::Silu);
+
+  wanted = at::silu(wanted);
   EXPECT_LT(error_of(got), 4e-6 * (1.0 + std::abs(GetParam().offset)));
 }
 
@@ -51,7 +63,8 @@ TEST_P(GroupNormTest, AgreesWithFloat64InBfloat16) {
   wanted = at::group_norm(rounded.to(at::kDouble), GetParam().groups, weight.to(at::kDouble),
                           bias.to(at::kDouble), kEps);
 
-  const at::Tensor got = channels_last_group_norm(rounded, weight, bias, GetParam().groups, kEps);
+  const at::Tensor got =
+      channels_last_group_norm(rounded, weight, bias, GetParam().groups, kEps, Activation::None);
 
   EXPECT_EQ(got.scalar_type(), at::kBFloat16);
   EXPECT_LT(error_of(got), 0.005 * wanted.abs().max().item<double>());
@@ -70,9 +83,63 @@ TEST(GroupNorm, KeepsItsDigitsInALargePicture) {
   const at::Tensor wanted = at::group_norm(input.to(at::kDouble), 4);
 
   const at::Tensor got = channels_last_group_norm(input.contiguous(at::MemoryFormat::ChannelsLast),
-                                                  ones, zeros, 4, 1e-5);
+                                                  ones, zeros, 4, 1e-5, Activation::None);
 
   EXPECT_LT((got.to(at::kDouble) - wanted).abs().max().item<double>(), 5e-6);
+}
+
+/// One group of which the norm is nearly the input itself.
+at::Tensor silu_of(const at::Tensor& values) {
+  const std::int64_t count = values.numel();
+  const at::Tensor input = values.view({1, 1, count, 1}).contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor weight = at::std(values, /*unbiased=*/false).view({1});
+  return channels_last_group_norm(input, weight, at::mean(values).view({1}), 1, 1e-12,
+                                  Activation::Silu)
+      .view({count});
+}
+
+TEST(GroupNorm, SiluIsExactFromTheFarLeftToTheFarRight) {
+  const at::Tensor values = at::linspace(-110, 110, 100'001);
+
+  const at::Tensor got = silu_of(values).to(at::kDouble);
+
+  const at::Tensor wanted = at::silu(values.to(at::kDouble));
+  const at::Tensor error = (got - wanted).abs() / (wanted.abs() + 1e-3);
+  EXPECT_LT(error.max().item<double>(), 5e-4);  // the norm itself moves values of 100 by 1e-5
+  EXPECT_LT((got - wanted).abs().max().item<double>(), 5e-5);
+}
+
+TEST(GroupNorm, WhatIsNotFiniteStaysSo) {
+  for (const auto activation : {Activation::None, Activation::Silu}) {
+    for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+      at::Tensor input = at::randn({1, 32, 4, 4});
+      input[0][3][1][2] = std::numeric_limits<float>::quiet_NaN();
+
+      const at::Tensor got =
+          channels_last_group_norm(input.to(dtype).contiguous(at::MemoryFormat::ChannelsLast),
+                                   at::ones({32}), at::zeros({32}), 32, 1e-5, activation);
+
+      EXPECT_TRUE(at::isnan(got[0][3][1][2]).item<bool>());
+      EXPECT_TRUE(at::isfinite(got[0][4]).all().item<bool>());
+    }
+  }
+}
+
+TEST(GroupNorm, ThreadsShareTheWorkAndChangeNothing) {
+  const at::Tensor input = at::randn({1, 64, 256, 256}).contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor ones = at::ones({64}), zeros = at::zeros({64});
+  const auto call = [&] {
+    return channels_last_group_norm(input, ones, zeros, 32, 1e-5, Activation::Silu);
+  };
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);
+  const at::Tensor alone = call();
+  at::set_num_threads(4);
+
+  const at::Tensor together = call();
+  at::set_num_threads(threads);
+
+  EXPECT_TRUE(at::equal(alone, together));
 }
 
 TEST(GroupNorm, TakesOnlyChannelsLastTensorsOfTheCpu) {

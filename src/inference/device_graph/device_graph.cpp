@@ -5,9 +5,10 @@
 
 namespace ssd1b {
 
-std::filesystem::path program_folder() {
+MakeDeviceGraph device_graphs(const c10::Device& device) {
   std::error_code ignored;
-  return std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path();
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", ignored);
+  return device_graphs(device, program.parent_path());
 }
 
 MakeDeviceGraph device_graphs(const c10::Device& device, const std::filesystem::path& folder) {

@@ -27,13 +27,11 @@ class DeviceGraph {
 /// Makes one graph after another. Empty: there are none.
 using MakeDeviceGraph = std::function<std::unique_ptr<DeviceGraph>()>;
 
-/// Where the running program is, and its libraries with it.
-std::filesystem::path program_folder();
-
 /// For a GPU, which has been opened, by libssd1b_cuda_graph.so of that folder; empty for the CPU
 /// and where the library is not there.
-MakeDeviceGraph device_graphs(const c10::Device& device,
-                              const std::filesystem::path& folder = program_folder());
+MakeDeviceGraph device_graphs(const c10::Device& device, const std::filesystem::path& folder);
+/// By the library beside the running program.
+MakeDeviceGraph device_graphs(const c10::Device& device);
 
 // What libssd1b_cuda_graph.so exports. It is opened at run time because it names types of
 // libtorch_cuda, which programs do not link.

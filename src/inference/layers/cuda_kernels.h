@@ -8,13 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "inference/layers/activation.h"
+
 namespace ssd1b {
 
 // Our own CUDA kernels (kernels/), each beside what ATen does in its place. They are in a library
 // of their own that is opened beside the program; none is used before prove_cuda_kernels has found
 // that it agrees with ATen on this device.
-
-enum class Activation { None, Silu };
 
 /// What proving one kernel found.
 struct KernelProof {

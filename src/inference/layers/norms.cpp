@@ -11,23 +11,22 @@ GroupNorm::GroupNorm(std::int64_t groups_of, std::int64_t channels, double eps_o
     : weight({channels}), bias({channels}), groups(groups_of), eps(eps_of) {}
 
 at::Tensor GroupNorm::operator()(const at::Tensor& input) const {
-  if (can_use_channels_last_group_norm(input)) {
-    return channels_last_group_norm(input, weight.value, bias.value, groups, eps);
-  }
-  if (auto normed =
-          cuda_group_norm(input, weight.value, bias.value, groups, eps, Activation::None)) {
-    return *normed;
-  }
-  return at::group_norm(input, groups, weight.value, bias.value, eps);
+  return apply(input, Activation::None);
 }
 
 at::Tensor GroupNorm::with_silu(const at::Tensor& input) const {
-  if (auto activated =
-          cuda_group_norm(input, weight.value, bias.value, groups, eps, Activation::Silu)) {
-    return *activated;
+  return apply(input, Activation::Silu);
+}
+
+at::Tensor GroupNorm::apply(const at::Tensor& input, Activation activation) const {
+  if (can_use_channels_last_group_norm(input)) {
+    return channels_last_group_norm(input, weight.value, bias.value, groups, eps, activation);
   }
-  at::Tensor normed = (*this)(input);
-  return at::silu_(normed);
+  if (auto done = cuda_group_norm(input, weight.value, bias.value, groups, eps, activation)) {
+    return *done;
+  }
+  at::Tensor normed = at::group_norm(input, groups, weight.value, bias.value, eps);
+  return activation == Activation::Silu ? at::silu_(normed) : normed;
 }
 
 LayerNorm::LayerNorm(std::int64_t width, double eps_of)

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "inference/layers/activation.h"
 #include "inference/weights/parameter.h"
 
 namespace ssd1b {
@@ -19,6 +20,9 @@ struct GroupNorm {
   Parameter weight, bias;  // [C]
   std::int64_t groups;
   double eps;
+
+ private:
+  at::Tensor apply(const at::Tensor& input, Activation activation) const;
 };
 
 /// Normalises over the last dimension.
