@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+import replicas
 from colours import BACKGROUNDS, COLOURS
 from scenes import SceneGenerator
 from train_vae import as_tensor
@@ -53,7 +54,7 @@ def trained_classifier(scenes: SceneGenerator, steps: int, folder: Path, device:
                         [{"params": list(classifier.parameters()), "weight_decay": 0.02}])
 
     def make_batch(_step: int, rng: random.Random) -> tuple[torch.Tensor, torch.Tensor]:
-        pictures, labels = labelled(scenes, rng, _BATCH)
+        pictures, labels = labelled(scenes, rng, replicas.share(_BATCH))
         return F.interpolate(_augmented(pictures, rng), size=(_SIDE, _SIDE), mode="area"), labels
 
     def losses(batch: tuple[torch.Tensor, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -66,6 +67,7 @@ def trained_classifier(scenes: SceneGenerator, steps: int, folder: Path, device:
         return {"loss": loss}
 
     loop.run(make_batch, losses)
+    replicas.average([buffer for buffer in classifier.buffers() if buffer.is_floating_point()], False)
     return classifier.eval()
 
 

@@ -14,12 +14,13 @@ from PIL import Image, ImageDraw
 class Model:
     """A diffusers folder with its own defaults, in float32 on the CPU and bfloat16 on a GPU."""
 
-    def __init__(self, folder: Path, device: str):
+    def __init__(self, folder: Path, device: str, **changed: float):
+        """changed: defaults that are to be others, as guidance_scale=3.0."""
         dtype = torch.float32 if device == "cpu" else torch.bfloat16
         pipeline = StableDiffusionXLPipeline.from_pretrained(folder, dtype=dtype, local_files_only=True)
         pipeline.set_progress_bar_config(disable=True)
         self._pipeline = pipeline.to(device)
-        self.defaults = json.loads((folder / "generation_config.json").read_text(encoding="utf-8"))
+        self.defaults = json.loads((folder / "generation_config.json").read_text(encoding="utf-8")) | changed
 
     def draw(self, prompts: list[str], seeds: list[int]) -> Iterator[np.ndarray]:
         """One picture [H, W, 3] uint8 for each prompt and its seed."""

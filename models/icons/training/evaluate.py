@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 from dataclasses import dataclass
 from pathlib import Path
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
 import torch
 
+import replicas
 from captions import plain_caption
 from classifier import BACKGROUND_NAMES, COLOUR_NAMES, labelled, trained_classifier
 from concepts import Concept, held_out_pairs, load_concepts
@@ -40,20 +38,31 @@ class Question:
 def main() -> None:
     arguments = parse_arguments()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    model = Model(arguments.model, arguments.device)
+    processes = replicas.default_count(arguments.device)
+    with replicas.replicas(processes, lambda: evaluate(arguments)):
+        result = evaluate(arguments)
+    (arguments.out / "evaluation.json").write_text(json.dumps(result, indent=2) + "\n")
+    print(json.dumps(result, indent=2))
+
+
+def evaluate(arguments: argparse.Namespace) -> dict:
+    """The figures, which the processes share in making."""
+    model = Model(arguments.model, arguments.device, **arguments.set)
     concepts = known_concepts(arguments.concepts, set(model.defaults["known_words"]))
     size = model.defaults["width"]
-    scenes = SceneGenerator(Sprites(concepts, size, arguments.out / "sprites.npy"), size)
-    result: dict = {"concepts": len(concepts), "seeds": arguments.seeds}
-    result["vae"] = vae_quality(arguments.model, scenes)
-    classifier = trained_classifier(scenes, arguments.classifier_steps, arguments.out, arguments.device)
-    classifier.cpu()
+    cache = arguments.out / "sprites.npy"
+    if replicas.rank() == 0:
+        Sprites(concepts, size, cache)
+    replicas.wait_for_all()
+    scenes = SceneGenerator(Sprites(concepts, size, cache), size)
+    result = {"concepts": len(concepts), "seeds": arguments.seeds, "changed": arguments.set,
+              "vae": vae_quality(arguments.model, scenes)}
+    classifier = trained_classifier(scenes, arguments.classifier_steps, arguments.out, arguments.device).cpu()
     result["classifier on true pictures"] = classifier_ceiling(classifier, scenes)
     for name, held_out in (("seen pairs", False), ("unseen pairs", True)):
         questions = choose_questions(concepts, arguments.prompts, held_out)
         result[name] = ask(model, classifier, concepts, questions, arguments.seeds, arguments.out / name.split()[0])
-    (arguments.out / "evaluation.json").write_text(json.dumps(result, indent=2) + "\n")
-    print(json.dumps(result, indent=2))
+    return result
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -65,7 +74,11 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--prompts", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=4, help="pictures for each prompt")
     parser.add_argument("--classifier-steps", type=int, default=1500)
-    return parser.parse_args()
+    parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE",
+                        help="defaults of the model that are to be others, as guidance_scale=3 steps=12")
+    arguments = parser.parse_args()
+    arguments.set = {name: json.loads(value) for name, _, value in (each.partition("=") for each in arguments.set)}
+    return arguments
 
 
 def known_concepts(which: str, known_words: set[str]) -> list[Concept]:
@@ -107,8 +120,10 @@ def ask(model: Model, classifier, concepts: list[Concept], questions: list[Quest
         return {}
     asked = [question for question in questions for _ in range(seeds)]
     prompts = [question.prompt(concepts) for question in asked]
-    pictures = list(model.draw(prompts, [*range(seeds)] * len(questions)))
-    said = classifier.judge(as_tensor(pictures)).tolist()
+    mine = slice(replicas.rank(), None, replicas.count())
+    drawn = list(model.draw(prompts[mine], ([*range(seeds)] * len(questions))[mine]))
+    said = replicas.gather(classifier.judge(as_tensor(drawn)).tolist())
+    pictures = replicas.gather(drawn)
     right: dict[str, list[bool]] = {"concept": [], "colour": [], "background": [], "concept and colour": []}
     wrong: dict[str, int] = {}
     for question, (concept, colour, background) in zip(asked, said):
@@ -122,7 +137,8 @@ def ask(model: Model, classifier, concepts: list[Concept], questions: list[Quest
         if not is_concept:
             name = concepts[question.concept].name
             wrong[name] = wrong.get(name, 0) + 1
-    sheet(pictures[:96], prompts[:96], columns=12).save(sheet_path.with_suffix(".png"))
+    if replicas.rank() == 0:
+        sheet(pictures[:96], prompts[:96], columns=12).save(sheet_path.with_suffix(".png"))
     shares = {name: sum(values) / len(values) for name, values in right.items() if values}
     worst = sorted(wrong, key=wrong.get, reverse=True)[:10]
     return {"pictures": len(pictures), **shares, "most often wrong": worst}

@@ -153,7 +153,8 @@ class TrainingLoop:
         self._optimiser.load_state_dict(state["optimiser"])
         for average, stored in zip(self._average, state["average"]):
             average.copy_(stored)
-        print(f"{self.config.name}: resumed at step {self.step}", flush=True)
+        if replicas.rank() == 0:
+            print(f"{self.config.name}: resumed at step {self.step}", flush=True)
 
 
 def write_atomically(value, path: Path) -> None:
