@@ -141,11 +141,12 @@ def stratified_timesteps(count: int, device: str) -> torch.Tensor:
 
 
 def _parameter_groups(denoiser: Denoiser) -> list[dict]:
+    """Of each network what is a matrix between hidden layers, and the rest."""
     groups = []
     for name, network in denoiser.named().items():
-        for decays in (True, False):
+        for is_matrix in (True, False):
             parameters = [p for n, p in network.named_parameters()
-                          if decays != any(part in n for part in ("embedding", "norm", "bias"))]
-            groups.append({"params": parameters, "weight_decay": 0.01 if decays else 0.0,
-                           "rate_scale": 1.0 if name == "unet" else 0.7})
+                          if is_matrix != any(part in n for part in ("embedding", "norm", "bias", "conv_in", "conv_out"))]
+            groups.append({"params": parameters, "weight_decay": 0.01 if is_matrix else 0.0,
+                           "orthogonal": is_matrix, "rate_scale": 1.0 if name == "unet" else 0.7})
     return groups

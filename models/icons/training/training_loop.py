@@ -19,6 +19,7 @@ from torch import nn
 
 import replicas
 from batches import batches
+from muon import Muon
 
 
 class Stopped(Exception):
@@ -44,13 +45,18 @@ class TrainingLoop:
     """
 
     def __init__(self, config: LoopConfig, networks: dict[str, nn.Module], groups: list[dict]):
-        """groups: the optimiser's parameter groups; "rate_scale" in a group scales its rate."""
+        """groups: of parameters, as AdamW takes them; "rate_scale" in a group scales its rate, "orthogonal" gives
+        it to Muon instead."""
         self.config = config
         self.networks = networks
         self.step = 0
         self._parameters = [p for group in groups for p in group["params"]]
         self._average = [p.detach().clone() for p in self._parameters]
-        self._optimiser = torch.optim.AdamW(groups, config.rate, betas=(0.9, 0.99), fused=True)
+        matrices = [group for group in groups if group.get("orthogonal")]
+        others = [group for group in groups if not group.get("orthogonal")]
+        self._optimisers = [torch.optim.AdamW(others, config.rate, betas=(0.9, 0.99), fused=True)]
+        if matrices:
+            self._optimisers.append(Muon(matrices, config.rate))
         self._checkpoint = config.folder / f"{config.name}.pt"
         self._smooth: dict[str, float] = {}
         if self._checkpoint.exists():
@@ -98,14 +104,16 @@ class TrainingLoop:
     def _one_step(self, batch, losses, stop: bool) -> bool:
         """Returns whether any replica was to stop."""
         torch.manual_seed(self.step * replicas.count() + replicas.rank())
-        for group in self._optimiser.param_groups:
-            group["lr"] = self._rate() * group.get("rate_scale", 1)
+        for optimiser in self._optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = self._rate() * group.get("rate_scale", 1)
         values = losses(batch)
         values["loss"].backward()
         stop = replicas.average([p.grad for p in self._parameters if p.grad is not None], stop)
         values["norm"] = nn.utils.clip_grad_norm_(self._parameters, 1.0)
-        self._optimiser.step()
-        self._optimiser.zero_grad(set_to_none=True)
+        for optimiser in self._optimisers:
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
         self.step += 1
         decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
@@ -136,7 +144,7 @@ class TrainingLoop:
     def _save(self, on_save) -> None:
         write_atomically({"step": self.step, "average": self._average, "smooth": self._smooth,
                           "networks": {n: m.state_dict() for n, m in self.networks.items()},
-                          "optimiser": self._optimiser.state_dict()}, self._checkpoint)
+                          "optimisers": [each.state_dict() for each in self._optimisers]}, self._checkpoint)
         with self.averaged():
             numbers = on_save()
         line = {"phase": self.config.name, "step": self.step, **self._smooth, **numbers}
@@ -150,7 +158,8 @@ class TrainingLoop:
         self.step, self._smooth = state["step"], state["smooth"]
         for name, network in self.networks.items():
             network.load_state_dict(state["networks"][name])
-        self._optimiser.load_state_dict(state["optimiser"])
+        for optimiser, stored in zip(self._optimisers, state["optimisers"]):
+            optimiser.load_state_dict(stored)
         for average, stored in zip(self._average, state["average"]):
             average.copy_(stored)
         if replicas.rank() == 0:
