@@ -8,7 +8,8 @@ from pathlib import Path
 from drawing import Model, sheet
 
 PROMPTS = ["a red apple", "a blue car on a yellow background", "a green frog", "a cat",
-           "a pink rocket on a light blue background", "two yellow stars", "a small purple fish", "a big white rabbit"]
+           "a pink rocket on a light blue background", "two yellow stars", "a small purple fish", "a big white rabbit",
+           "a penguin on a red background", "an orange butterfly", "a black umbrella on a green background", "two ghosts"]
 SEEDS = range(4)
 
 

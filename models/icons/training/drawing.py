@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -35,13 +36,16 @@ class Model:
 
 
 def sheet(pictures: list[np.ndarray], labels: list[str], columns: int) -> Image.Image:
-    """Pictures of one size in rows, each with its label below."""
+    """Pictures of one size in rows, each with its label below, or one for neighbours that share it."""
     height, width = pictures[0].shape[:2]
     rows = -(-len(pictures) // columns)
     whole = Image.new("RGB", (columns * (width + 4), rows * (height + 18)), "white")
     pen = ImageDraw.Draw(whole)
     for number, (picture, label) in enumerate(zip(pictures, labels)):
-        left, top = number % columns * (width + 4) + 2, number // columns * (height + 18) + 2
+        row, column = divmod(number, columns)
+        left, top = column * (width + 4) + 2, row * (height + 18) + 2
         whole.paste(Image.fromarray(picture), (left, top))
-        pen.text((left, top + height + 1), label[:width // 5], fill="black")
+        if column == 0 or labels[number - 1] != label:
+            alike = len(list(takewhile(lambda other: other == label, labels[number:(row + 1) * columns])))
+            pen.text((left, top + height + 1), label[:alike * width // 6], fill="black")
     return whole

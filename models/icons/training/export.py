@@ -72,6 +72,7 @@ def _write_weights(network: nn.Module, path: Path) -> None:
         raise ValueError(f"weights must be finite in float16, got {infinite}")
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path, metadata={"format": "pt"})
+    path.chmod(0o644)  # safetensors writes for its user alone; a service has another
 
 
 def _write_json(path: Path, value) -> None:
