@@ -209,7 +209,7 @@ TEST(Pipeline, KeepsLatentsOnlyWhereAskedTo) {
   options.keep_latents = true;
   const std::unique_ptr<Engine> keeping = open_model(options);
 
-  EXPECT_EQ(generate(*keeping, apple(1), nullptr).latents.size(), 4u * 16 * 16);
+  EXPECT_EQ(generate(*keeping, apple(1), nullptr).latents.size(), 8u * 16 * 16);
   EXPECT_TRUE(generate(engine(), apple(1), nullptr).latents.empty());
 }
 
