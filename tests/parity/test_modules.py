@@ -127,7 +127,7 @@ def vae_space(vae, latents):
 @pytest.mark.parametrize("size", [(16, 16), (5, 11)])
 def test_vae_decoder(name, size, oracle, probe):
     pipe = oracle(name)
-    latents = noise(1, 4, *size)
+    latents = noise(1, pipe.vae.config.latent_channels, *size)
 
     ours = probe(name, "vae_decode", {"latents": latents})
 
