@@ -103,7 +103,7 @@ def choose_questions(concepts: list[Concept], count: int, held_out: bool) -> lis
 
 
 def classifier_ceiling(classifier, scenes: SceneGenerator) -> dict[str, float]:
-    """What the classifier says of the generator's own pictures: no model can be judged better."""
+    """What the classifier says of the generator's own pictures, small things and pairs too."""
     pictures, labels = labelled(scenes, random.Random("ceiling"), 500)
     said = torch.cat([classifier.judge(part) for part in pictures.split(50)])
     shares = {}
