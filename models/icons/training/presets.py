@@ -22,7 +22,6 @@ class Preset:
     unet_batch: int
     unet_rate: float
     decoder_steps: int  # afterwards, with the encoder as it is
-    classifier_steps: int  # for the evaluation
 
     save_every_s: float = 120
 
@@ -34,20 +33,20 @@ PRESETS = {
         vae_channels=(32, 32, 64, 128), latent_channels=8,
         vae_steps=5500, vae_batch=16, vae_crop_px=64, vae_rate=1.5e-3,
         bank_scenes=24000, unet_channels=(64, 96, 128),
-        unet_steps=5200, unet_batch=64, unet_rate=1.6e-3, decoder_steps=600, classifier_steps=1500),
+        unet_steps=5200, unet_batch=64, unet_rate=1.6e-3, decoder_steps=600),
     # One large GPU, half an hour.
     "gpu256": Preset(
         size_px=256, concepts="all",
         vae_channels=(32, 64, 96, 128), latent_channels=8,
         vae_steps=6000, vae_batch=64, vae_crop_px=128, vae_rate=1.2e-3,
         bank_scenes=100000, unet_channels=(96, 96, 128),
-        unet_steps=12000, unet_batch=512, unet_rate=1.5e-3, decoder_steps=2000, classifier_steps=3000),
+        unet_steps=12000, unet_batch=512, unet_rate=1.5e-3, decoder_steps=2000),
     # Two minutes of two CPU cores: shows that everything runs and learns, not that it draws.
     "smoke": Preset(
         size_px=64, concepts="4",
         vae_channels=(16, 16, 16, 32), latent_channels=8,
         vae_steps=60, vae_batch=8, vae_crop_px=32, vae_rate=2e-3,
         bank_scenes=96, unet_channels=(32, 32, 64),
-        unet_steps=40, unet_batch=12, unet_rate=2e-3, decoder_steps=10, classifier_steps=40,
+        unet_steps=40, unet_batch=12, unet_rate=2e-3, decoder_steps=10,
         save_every_s=2),
 }
