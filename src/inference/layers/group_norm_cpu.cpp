@@ -8,15 +8,10 @@
 #include <cstring>
 #include <vector>
 
+#include "inference/weights/vector_code.h"
+
 #ifndef _OPENMP
 #error "without -fopenmp at::parallel_for uses one thread"
-#endif
-
-// Compiled for three generations of vector instructions; the processor's is chosen at start.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define SSD1B_VECTOR_CODE [[gnu::target_clones("avx512f", "avx2", "default")]]
-#else
-#define SSD1B_VECTOR_CODE
 #endif
 
 namespace ssd1b {

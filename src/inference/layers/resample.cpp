@@ -5,13 +5,12 @@
 namespace ssd1b {
 namespace {
 
-/// The three taps of a kernel in one direction as the two that fall on different pixels before the
-/// doubling: of an even row its neighbour above and itself twice, of an odd one itself twice and
-/// its neighbour below.
-at::Tensor sum_taps(const at::Tensor& kernel, std::int64_t dimension, std::int64_t is_odd) {
-  const at::Tensor twice = kernel.narrow(dimension, 1 - is_odd, 2).sum(dimension, /*keepdim=*/true);
-  const at::Tensor once = kernel.narrow(dimension, is_odd == 0 ? 0 : 2, 1);
-  return is_odd == 0 ? at::cat({once, twice}, dimension) : at::cat({twice, once}, dimension);
+/// The three taps [3, ...] of a kernel in one direction as the two that fall on different pixels
+/// before the doubling: of an even row its neighbour above and itself twice, of an odd one itself
+/// twice and its neighbour below.
+at::Tensor sum_taps(const at::Tensor& taps, std::int64_t is_odd) {
+  return is_odd == 0 ? at::stack({taps[0], taps[1] + taps[2]})
+                     : at::stack({taps[0] + taps[1], taps[2]});
 }
 
 /// hidden [B, C, h, w] -> [B, C, 2h, 2w], four times a quarter of the pixels.
@@ -43,10 +42,15 @@ at::Tensor Downsample::operator()(const at::Tensor& hidden) const {
 }
 
 std::array<at::Tensor, 4> upsampling_kernels(const at::Tensor& weight) {
-  const at::Tensor exact = weight.to(at::kDouble);
+  // Sums are rounded once, to the weight's dtype. [row, column, outputs, inputs]: they run along
+  // memory.
+  const at::ScalarType exact = weight.scalar_type() == at::kFloat ? at::kDouble : at::kFloat;
+  const at::Tensor taps = weight.permute({2, 3, 0, 1}).contiguous().to(exact);
   std::array<at::Tensor, 4> kernels;
   for (std::int64_t i = 0; i < 4; ++i) {
-    kernels[i] = sum_taps(sum_taps(exact, 2, i / 2), 3, i % 2).to(weight.scalar_type());
+    const at::Tensor rows = sum_taps(taps, i / 2).transpose(0, 1);
+    const at::Tensor sums = sum_taps(rows, i % 2).to(weight.scalar_type());
+    kernels[i] = sums.permute({2, 3, 1, 0}).contiguous();
   }
   return kernels;
 }

@@ -17,7 +17,8 @@
 namespace ssd1b {
 namespace {
 
-constexpr std::uint64_t kPieceBytes = std::uint64_t{4} << 20;
+// Fits a second-level cache: what was read is still there when it is converted.
+constexpr std::uint64_t kPieceBytes = std::uint64_t{256} << 10;
 constexpr int kMaxThreads = 8;
 // Blocks that are read before they are handed over: bounds what is held twice where values are
 // replaced, go to another device or get another form.
