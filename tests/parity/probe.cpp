@@ -164,7 +164,9 @@ class Probe {
     use(encoder, options_.module, {}, [&] {
       const std::int64_t clip_skip =
           inputs_.count("clip_skip") != 0 ? inputs_.at("clip_skip").item<std::int64_t>() : 0;
-      const EncodedText text = encoder(inputs_.at("ids"), clip_skip, tick_);
+      const EncodedText text =
+          encoder(inputs_.at("ids"),
+                  std::vector<std::int64_t>(inputs_.at("ids").size(0), clip_skip), tick_);
       NamedTensors results{{"hidden", text.hidden}};
       if (text.pooled.defined()) results["pooled"] = text.pooled;
       return results;

@@ -72,8 +72,8 @@ TEST(TextEncoder, RefusesToSkipMoreLayersThanItHas) {
   const TextEncoder encoder(TextEncoderConfig::from(document(), kProjected));
 
   EXPECT_EQ(encoder.config.max_clip_skip(), 31);
-  EXPECT_THROW(encoder(at::zeros({1, 77}, at::kLong), 32, {}), Error);
-  EXPECT_THROW(encoder(at::zeros({1, 77}, at::kLong), -1, {}), Error);
+  EXPECT_THROW(encoder(at::zeros({1, 77}, at::kLong), {32}, {}), Error);
+  EXPECT_THROW(encoder(at::zeros({1, 77}, at::kLong), {-1}, {}), Error);
 }
 
 }  // namespace

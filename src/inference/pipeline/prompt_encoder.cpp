@@ -70,51 +70,55 @@ std::shared_ptr<const PromptEncoding> PromptEncoder::encode(const GenerationRequ
   return known_.front().encoding;
 }
 
-PromptEncoder::Text PromptEncoder::encode_text(const std::string& text, int clip_skip) const {
-  const Tokens first = model_.tokenizer.encode(text);
-  const Tokens second = model_.tokenizer_2.encode(text);
-  const auto as_tensor = [&](const Tokens& tokens) {
-    return upload(at::tensor(tokens.ids, at::kLong).unsqueeze(0), model_.device);  // [1, L]
-  };
-  const EncodedText narrow = model_.text_encoder(as_tensor(first), clip_skip, model_.tick);
-  const EncodedText wide = model_.text_encoder_2(as_tensor(second), clip_skip, model_.tick);
-  return {at::cat({narrow.hidden, wide.hidden}, /*dim=*/-1), wide.pooled,
-          std::max(first.needed, second.needed)};
-}
-
-PromptEncoder::Text PromptEncoder::encode_negative(const GenerationRequest& request,
-                                                   const Text& prompt) const {
-  if (!request.negative_prompt && model_.force_zeros_for_empty_prompt) {
-    return {at::zeros_like(prompt.hidden), at::zeros_like(prompt.pooled), 0};
+PromptEncoder::EncodedTexts PromptEncoder::encode_texts(const std::vector<Text>& texts) const {
+  EncodedTexts encoded;
+  std::vector<at::Tensor> ids, ids_2;  // each [L]
+  std::vector<std::int64_t> clip_skips;
+  for (const Text& each : texts) {
+    const Tokens tokens = model_.tokenizer.encode(each.text);
+    const Tokens tokens_2 = model_.tokenizer_2.encode(each.text);
+    ids.push_back(at::tensor(tokens.ids, at::kLong));
+    ids_2.push_back(at::tensor(tokens_2.ids, at::kLong));
+    clip_skips.push_back(each.clip_skip);
+    encoded.tokens_needed.push_back(std::max(tokens.needed, tokens_2.needed));
   }
-  // diffusers applies clip_skip to the prompt only.
-  return encode_text(request.negative_prompt.value_or(""), /*clip_skip=*/0);
+  const EncodedText narrow =
+      model_.text_encoder(upload(at::stack(ids), model_.device), clip_skips, model_.tick);
+  const EncodedText wide =
+      model_.text_encoder_2(upload(at::stack(ids_2), model_.device), clip_skips, model_.tick);
+  encoded.hidden = at::cat({narrow.hidden, wide.hidden}, /*dim=*/-1);
+  encoded.pooled = wide.pooled;
+  return encoded;
 }
 
 std::shared_ptr<const PromptEncoding> PromptEncoder::make(const GenerationRequest& request) const {
   const VisitOfEncoders visit(model_);
   auto encoding = std::make_shared<PromptEncoding>();
   const int limit = model_.info.prompt_token_limit;
-  const Text prompt = encode_text(request.prompt, request.clip_skip);
-  UNetPrompt rows{prompt.hidden,
-                  prompt.pooled,
-                  upload(time_ids(request, model_.precision.networks), model_.device),
-                  {}};
-  encoding->tokens_needed = prompt.tokens_needed;
-  if (prompt.tokens_needed > limit) {
-    encoding->warnings.push_back(truncation("the prompt", prompt.tokens_needed, limit));
+  const bool guided = is_guided(request, model_.info);
+  const bool has_zeros = guided && !request.negative_prompt && model_.force_zeros_for_empty_prompt;
+  std::vector<Text> texts{{request.prompt, request.clip_skip}};
+  // The first row. diffusers applies clip_skip to the prompt only.
+  if (guided && !has_zeros) texts.insert(texts.begin(), {request.negative_prompt.value_or(""), 0});
+  const EncodedTexts encoded = encode_texts(texts);
+  const at::Tensor time_ids_row =
+      upload(time_ids(request, model_.precision.networks), model_.device);
+  UNetPrompt rows{encoded.hidden, encoded.pooled, time_ids_row, {}};
+  if (has_zeros) {
+    rows.embeddings = at::cat({at::zeros_like(rows.embeddings), rows.embeddings});  // [2, L, D]
+    rows.pooled = at::cat({at::zeros_like(rows.pooled), rows.pooled});              // [2, P]
   }
-  if (is_guided(request, model_.info)) {
-    const Text negative = encode_negative(request, prompt);
-    rows.embeddings = at::cat({negative.hidden, rows.embeddings});  // [2, L, D]
-    rows.pooled = at::cat({negative.pooled, rows.pooled});          // [2, P]
-    rows.time_ids = at::cat({rows.time_ids, rows.time_ids});        // [2, 6]
-    if (negative.tokens_needed > limit) {
-      encoding->warnings.push_back(
-          truncation("the negative prompt", negative.tokens_needed, limit));
-    }
-  } else if (request.negative_prompt != model_.info.negative_prompt &&
-             !request.negative_prompt.value_or("").empty()) {
+  if (guided) rows.time_ids = at::cat({time_ids_row, time_ids_row});  // [2, 6]
+  encoding->tokens_needed = encoded.tokens_needed.back();
+  if (encoding->tokens_needed > limit) {
+    encoding->warnings.push_back(truncation("the prompt", encoding->tokens_needed, limit));
+  }
+  if (texts.size() == 2 && encoded.tokens_needed.front() > limit) {
+    encoding->warnings.push_back(
+        truncation("the negative prompt", encoded.tokens_needed.front(), limit));
+  }
+  if (!guided && request.negative_prompt != model_.info.negative_prompt &&
+      !request.negative_prompt.value_or("").empty()) {
     encoding->warnings.push_back(
         {"negative_prompt_unused", "a negative prompt has no effect without guidance"});
   }

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "inference/pipeline/model.h"
 
@@ -25,17 +27,20 @@ class PromptEncoder {
 
  private:
   struct Text {
-    at::Tensor hidden;  // [1, L, D], D of both encoders together
-    at::Tensor pooled;  // [1, P]
-    int tokens_needed = 0;
+    std::string text;
+    std::int64_t clip_skip = 0;
+  };
+  struct EncodedTexts {
+    at::Tensor hidden;               // [texts, L, D], D of both encoders together
+    at::Tensor pooled;               // [texts, P]
+    std::vector<int> tokens_needed;  // one a text
   };
   struct Known {
     GenerationRequest request;
     std::shared_ptr<const PromptEncoding> encoding;
   };
 
-  Text encode_text(const std::string& text, int clip_skip) const;
-  Text encode_negative(const GenerationRequest& request, const Text& prompt) const;
+  EncodedTexts encode_texts(const std::vector<Text>& texts) const;
   std::shared_ptr<const PromptEncoding> make(const GenerationRequest& request) const;
 
   const Model& model_;

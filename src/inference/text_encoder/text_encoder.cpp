@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 #include "ssd1b/error.h"
 
 namespace ssd1b {
@@ -57,29 +59,35 @@ TextEncoder::TextEncoder(const TextEncoderConfig& config_of)
   }
 }
 
-EncodedText TextEncoder::operator()(const at::Tensor& ids, std::int64_t clip_skip,
+EncodedText TextEncoder::operator()(const at::Tensor& ids,
+                                    const std::vector<std::int64_t>& clip_skips,
                                     const Tick& tick) const {
-  if (clip_skip < 0 || clip_skip > config.max_clip_skip()) {
-    throw Error(ErrorCode::InvalidValue,
-                "clip_skip must be from 0 to " + std::to_string(config.max_clip_skip()) + ", got " +
-                    std::to_string(clip_skip),
-                "clip_skip");
+  std::vector<std::int64_t> layers_of;  // how many make each text's hidden states
+  for (const std::int64_t clip_skip : clip_skips) {
+    if (clip_skip < 0 || clip_skip > config.max_clip_skip()) {
+      throw Error(ErrorCode::InvalidValue,
+                  "clip_skip must be from 0 to " + std::to_string(config.max_clip_skip()) +
+                      ", got " + std::to_string(clip_skip),
+                  "clip_skip");
+    }
+    layers_of.push_back(config.layers - 1 - clip_skip);
   }
-  const std::int64_t hidden_layers = config.layers - 1 - clip_skip;
-  const std::int64_t needed_layers = text_projection ? config.layers : hidden_layers;
+  const std::int64_t needed_layers =
+      text_projection ? config.layers : *std::max_element(layers_of.begin(), layers_of.end());
 
-  EncodedText encoded;
   at::Tensor hidden = at::embedding(token_embedding.value, ids) +
                       position_embedding.value.narrow(0, 0, ids.size(1));  // [B, L, D]
-  for (std::int64_t i = 0; i < needed_layers; ++i) {
-    if (i == hidden_layers) encoded.hidden = hidden;
-    hidden = layers[i](hidden);
+  std::vector<at::Tensor> hidden_of(layers_of.size());                     // each [1, L, D]
+  for (std::int64_t done = 0;; ++done) {
+    for (std::size_t text = 0; text < layers_of.size(); ++text) {
+      if (layers_of[text] == done) hidden_of[text] = hidden.narrow(0, text, 1);
+    }
+    if (done == needed_layers) break;
+    hidden = layers[done](hidden);
     tick_once(tick);
   }
-  if (!text_projection) {
-    encoded.hidden = hidden;
-    return encoded;
-  }
+  EncodedText encoded{at::cat(hidden_of), {}};
+  if (!text_projection) return encoded;
   const at::Tensor last = final_layer_norm(hidden);
   const at::Tensor rows = at::arange(ids.size(0), ids.options());
   encoded.pooled =

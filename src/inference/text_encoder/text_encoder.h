@@ -36,10 +36,11 @@ struct EncodedText {
 /// CLIP's text model.
 struct TextEncoder {
   explicit TextEncoder(const TextEncoderConfig& config);
-  /// ids [B, L] int64, each below the vocabulary, L at most `positions`. `clip_skip` as diffusers
-  /// counts: 0 takes the output of the last layer but one. Computes no layer that nothing needs;
-  /// ticks after every layer.
-  EncodedText operator()(const at::Tensor& ids, std::int64_t clip_skip, const Tick& tick) const;
+  /// ids [B, L] int64, each below the vocabulary, L at most `positions`. `clip_skips`, one a text,
+  /// as diffusers counts: 0 takes the output of the last layer but one. Computes no layer that
+  /// nothing needs; ticks after every layer.
+  EncodedText operator()(const at::Tensor& ids, const std::vector<std::int64_t>& clip_skips,
+                         const Tick& tick) const;
 
   TextEncoderConfig config;
   Parameter token_embedding;     // [vocabulary, D]
