@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <iterator>
@@ -14,6 +16,7 @@ namespace {
 
 constexpr std::size_t kReadBytes = 64 * 1024;
 constexpr int kReadsAtOnce = 32;  // then other descriptors have their turn
+constexpr std::size_t kPiecesAtOnce = 16;
 
 }  // namespace
 
@@ -35,9 +38,17 @@ void Channel::send(Frame frame) {
 
 bool Channel::flush() {
   while (!unsent_.empty()) {
-    const std::vector<std::uint8_t>& first = unsent_.front();
-    const ssize_t written = ::send(descriptor_, first.data() + first_written_,
-                                   first.size() - first_written_, MSG_NOSIGNAL | MSG_DONTWAIT);
+    std::array<iovec, kPiecesAtOnce> pieces;
+    std::size_t count = 0;
+    for (std::vector<std::uint8_t>& each : unsent_) {
+      if (count == pieces.size()) break;
+      const std::size_t written = count == 0 ? first_written_ : 0;
+      pieces[count++] = {each.data() + written, each.size() - written};
+    }
+    msghdr message{};
+    message.msg_iov = pieces.data();
+    message.msg_iovlen = count;
+    const ssize_t written = sendmsg(descriptor_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (written < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) return true;
@@ -46,9 +57,9 @@ bool Channel::flush() {
       return false;
     }
     first_written_ += static_cast<std::size_t>(written);
-    if (first_written_ == first.size()) {
+    while (!unsent_.empty() && first_written_ >= unsent_.front().size()) {
+      first_written_ -= unsent_.front().size();
       unsent_.pop_front();
-      first_written_ = 0;
     }
   }
   return true;

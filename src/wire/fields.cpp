@@ -1,6 +1,6 @@
 #include "wire/fields.h"
 
-#include <set>
+#include <algorithm>
 #include <utility>
 
 #include "ssd1b/error.h"
@@ -31,34 +31,79 @@ int as_small_integer(const json& value, const char* name, int low, int high) {
   return static_cast<int>(number);
 }
 
+/// Collects the fields of an object while it is parsed, without a tree.
+class FieldCollector : public nlohmann::json_sax<json> {
+ public:
+  using Fields = std::vector<std::pair<std::string, json>>;
+  explicit FieldCollector(Fields& fields) : fields_(fields) {}
+
+  bool null() override { return add(nullptr); }
+  bool boolean(bool value) override { return add(value); }
+  bool number_integer(std::int64_t value) override { return add(value); }
+  bool number_unsigned(std::uint64_t value) override { return add(value); }
+  bool number_float(double value, const std::string& /*text*/) override { return add(value); }
+  bool string(std::string& value) override { return add(std::move(value)); }
+  bool binary(json::binary_t& /*value*/) override { return false; }
+
+  bool start_object(std::size_t /*size*/) override {
+    if (std::exchange(is_inside_, true)) refuse_shape();
+    return true;
+  }
+  bool key(std::string& name) override {
+    for (const auto& field : fields_) {
+      if (field.first == name) refuse("the field " + name + " is there twice");
+    }
+    fields_.emplace_back(std::move(name), nullptr);
+    return true;
+  }
+  bool end_object() override { return true; }
+  bool start_array(std::size_t /*size*/) override {
+    if (!is_inside_ || is_in_list_) refuse_shape();
+    is_in_list_ = true;
+    fields_.back().second = json::array();
+    return true;
+  }
+  bool end_array() override {
+    is_in_list_ = false;
+    return true;
+  }
+  bool parse_error(std::size_t /*at*/, const std::string& /*token*/,
+                   const json::exception& /*what*/) override {
+    return false;
+  }
+
+ private:
+  [[noreturn]] static void refuse_shape() { refuse("it is not one flat object"); }
+
+  template <typename Value>
+  bool add(Value&& value) {
+    if (!is_inside_) refuse_shape();
+    if (is_in_list_) {
+      fields_.back().second.push_back(std::forward<Value>(value));
+    } else {
+      fields_.back().second = std::forward<Value>(value);
+    }
+    return true;
+  }
+
+  Fields& fields_;
+  bool is_inside_ = false;
+  bool is_in_list_ = false;
+};
+
 }  // namespace
 
 FlatObjectReader::FlatObjectReader(const std::string& text) {
-  std::set<std::string> names;
-  const auto guard = [&](int depth, json::parse_event_t event, json& parsed) {
-    // Depth 1 holds the fields, 2 the values of a list; a list of lists or an object is not flat.
-    if ((event == json::parse_event_t::object_start && depth > 0) ||
-        (event == json::parse_event_t::array_start && depth != 1)) {
-      refuse("it is not one flat object");
-    }
-    if (event == json::parse_event_t::key && !names.insert(parsed.get<std::string>()).second) {
-      refuse("the field " + parsed.get<std::string>() + " is there twice");
-    }
-    return true;
-  };
-  try {
-    object_ = json::parse(text, guard);
-  } catch (const json::exception&) {
-    refuse("it is not JSON");
-  }
-  if (!object_.is_object()) refuse("it is not one flat object");
+  FieldCollector collector(fields_);
+  if (!json::sax_parse(text, &collector)) refuse("it is not JSON");
 }
 
 json FlatObjectReader::take(const char* name) {
-  const auto found = object_.find(name);
-  if (found == object_.end()) refuse(std::string(name) + " is missing");
-  json value = std::move(*found);
-  object_.erase(found);
+  const auto found = std::find_if(fields_.begin(), fields_.end(),
+                                  [&](const auto& field) { return field.first == name; });
+  if (found == fields_.end()) refuse(std::string(name) + " is missing");
+  json value = std::move(found->second);
+  fields_.erase(found);
   return value;
 }
 
@@ -119,7 +164,7 @@ std::vector<int> FlatObjectReader::small_integers(const char* name, int low, int
 }
 
 void FlatObjectReader::expect_end() const {
-  if (!object_.empty()) refuse("no field has the name " + object_.begin().key());
+  if (!fields_.empty()) refuse("no field has the name " + fields_.front().first);
 }
 
 std::string to_text(const json& object) {

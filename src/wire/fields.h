@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace ssd1b {
@@ -29,7 +30,7 @@ class FlatObjectReader {
  private:
   nlohmann::json take(const char* name);
 
-  nlohmann::json object_;
+  std::vector<std::pair<std::string, nlohmann::json>> fields_;  // that were not taken yet
 };
 
 /// The object's text. Throws Error(InternalError) where a text is not UTF-8.

@@ -1,17 +1,20 @@
 #include "worker_loop/device_loop.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <new>
-#include <optional>
 #include <string>
-#include <thread>
 #include <utility>
+#include <vector>
 
 namespace ssd1b {
 namespace {
 
 constexpr int kSmallestSidePx = 64;
+// Units that end that soon after one another need no message each.
+constexpr double kShortUnitMs = 1.0;
 constexpr PictureId kWarmUpPicture = 0;  // the server counts from 1
 
 /// The first line of another library's message: torch puts a backtrace behind it.
@@ -39,51 +42,48 @@ double milliseconds_since(std::chrono::steady_clock::time_point start) {
 
 }  // namespace
 
-DeviceLoop::DeviceLoop(const OpenEngine& open_engine, Inbox& inbox, Outbox& outbox)
-    : open_engine_(open_engine), inbox_(inbox), outbox_(outbox) {}
+DeviceLoop::DeviceLoop(const OpenEngine& open_engine, ServerLink& server)
+    : open_engine_(open_engine), server_(server) {}
 
-void DeviceLoop::run() {
-  if (!open()) return;
+int DeviceLoop::run() {
+  try {
+    open();
+  } catch (const Error& error) {
+    return fail_opening(error.code(), error.what());
+  } catch (const std::bad_alloc&) {
+    return fail_opening(ErrorCode::OutOfMemory, "memory ran out while the model was loaded");
+  } catch (const std::exception& fault) {
+    return fail_opening(ErrorCode::InternalError, first_line(fault));
+  }
   try {
     while (handle_messages()) {
       admit_waiting();
       step();
-      outbox_.tick();
+      server_.tick();
     }
     engine_.reset();
-    outbox_.close(DeviceEnd::Orderly, 0);
+    server_.finish_sending();
+    return 0;
   } catch (const std::exception& fault) {
     // The engine reports a picture's fault as an event: what it throws is the loss of the device.
-    // It is left as it is, since freeing what a lost device holds can crash or hang.
-    static_cast<void>(engine_.release());
-    outbox_.push(FatalMessage{ErrorCode::DeviceLost, first_line(fault)});
-    outbox_.close(DeviceEnd::Lost, exit_status_of(ErrorCode::DeviceLost));
-    // The io thread ends the process. This thread must not end before: what a device's library
-    // keeps for each thread would be torn down.
-    for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+    // Nothing of it is touched any more, since freeing what a lost device holds can crash or hang.
+    server_.send(FatalMessage{ErrorCode::DeviceLost, first_line(fault)});
+    server_.finish_sending();
+    _exit(exit_status_of(ErrorCode::DeviceLost));
   }
 }
 
-bool DeviceLoop::open() {
-  try {
-    engine_ = open_engine_([this] { outbox_.tick(); });
-    warm_up();
-    outbox_.push(ReadyMessage{engine_->model()});
-    return true;
-  } catch (const Error& error) {
-    fail_opening(error.code(), error.what());
-  } catch (const std::bad_alloc&) {
-    fail_opening(ErrorCode::OutOfMemory, "memory ran out while the model was loaded");
-  } catch (const std::exception& fault) {
-    fail_opening(ErrorCode::InternalError, first_line(fault));
-  }
-  return false;
+void DeviceLoop::open() {
+  engine_ = open_engine_([this] { server_.tick(); });
+  warm_up();
+  server_.send(ReadyMessage{engine_->model()});
 }
 
-void DeviceLoop::fail_opening(ErrorCode code, const std::string& message) {
+int DeviceLoop::fail_opening(ErrorCode code, const std::string& message) {
   engine_.reset();
-  outbox_.push(FatalMessage{code, message});
-  outbox_.close(DeviceEnd::Orderly, exit_status_of(code));
+  server_.send(FatalMessage{code, message});
+  server_.finish_sending();
+  return exit_status_of(code);
 }
 
 void DeviceLoop::warm_up() {
@@ -96,7 +96,7 @@ void DeviceLoop::warm_up() {
           throw Error(failed->code, failed->message);
         }
       }
-      outbox_.tick();
+      server_.tick();
     }
   } catch (const Error& error) {
     if (error.code() != ErrorCode::NonFiniteOutput) throw;
@@ -113,9 +113,9 @@ bool DeviceLoop::handle_messages() {
     if (const auto* finish = std::get_if<FinishMessage>(&message)) handle(*finish);
     if (std::holds_alternative<StopMessage>(message)) is_to_go_on = false;
   };
-  if (making_.empty() && waiting_.empty()) handle_one(inbox_.pop());
-  while (std::optional<ServerMessage> message = inbox_.try_pop()) {
-    handle_one(std::move(*message));
+  const bool is_idle = making_.empty() && waiting_.empty();
+  for (ServerMessage& message : is_idle ? server_.wait_and_receive() : server_.receive()) {
+    handle_one(std::move(message));
   }
   return is_to_go_on;
 }
@@ -148,7 +148,7 @@ void DeviceLoop::admit_waiting() {
       making_.insert(id);
       if (waiting_.front().is_to_finish) engine_->finish(id);
     } catch (const Error& error) {
-      outbox_.push(FailedMessage{id, error.code(), error.what()});
+      server_.send(FailedMessage{id, error.code(), error.what()});
     }
     waiting_.pop_front();
   }
@@ -174,15 +174,20 @@ void DeviceLoop::step() {
 void DeviceLoop::report(PictureEvent event, const Unit& unit) {
   const PictureId id = event.id;
   if (auto* progress = std::get_if<PictureProgress>(&event.what)) {
-    outbox_.push(ProgressMessage{id, *progress, unit.duration_ms, unit.pictures, unit.is_led});
+    ProgressMessage message{id, *progress, unit.duration_ms, unit.pictures, unit.is_led};
+    if (unit.duration_ms < kShortUnitMs) {
+      server_.send_with_next(std::move(message));
+    } else {
+      server_.send(std::move(message));
+    }
   } else if (auto* preview = std::get_if<PicturePreview>(&event.what)) {
-    outbox_.push(PreviewMessage{id, std::move(*preview)});
+    server_.send(PreviewMessage{id, std::move(*preview)});
   } else if (auto* finished = std::get_if<PictureFinished>(&event.what)) {
     making_.erase(id);
-    outbox_.push(FinishedMessage{id, std::move(finished->result)});
+    server_.send(FinishedMessage{id, std::move(finished->result)});
   } else if (auto* failed = std::get_if<PictureFailed>(&event.what)) {
     making_.erase(id);
-    outbox_.push(FailedMessage{id, failed->code, failed->message});
+    server_.send(FailedMessage{id, failed->code, failed->message});
   }
 }
 

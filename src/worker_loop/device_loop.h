@@ -4,7 +4,7 @@
 #include <memory>
 #include <unordered_set>
 
-#include "worker_loop/mailboxes.h"
+#include "worker_loop/server_link.h"
 #include "worker_loop/worker_loop.h"
 
 namespace ssd1b {
@@ -12,11 +12,11 @@ namespace ssd1b {
 /// The device thread: owns the engine from its opening to its end. Used by one thread.
 class DeviceLoop {
  public:
-  DeviceLoop(const OpenEngine& open_engine, Inbox& inbox, Outbox& outbox);
+  DeviceLoop(const OpenEngine& open_engine, ServerLink& server);
 
-  /// Runs until Stop or until the engine cannot be opened; its last act is Outbox::close. Does not
-  /// throw. Once the device is lost it says so and does not return.
-  void run();
+  /// Runs until Stop or until the engine cannot be opened; the exit status. Once the device is lost
+  /// it says so and ends the process.
+  int run();
 
  private:
   /// The unit of work that an event comes from.
@@ -30,7 +30,7 @@ class DeviceLoop {
     bool is_to_finish = false;
   };
 
-  bool open();             // whether the worker is ready
+  void open();             // throws what the engine throws
   void warm_up();          // throws Error
   bool handle_messages();  // false after Stop
   void handle(AdmitMessage message);
@@ -39,11 +39,10 @@ class DeviceLoop {
   void admit_waiting();
   void step();  // throws what the engine throws
   void report(PictureEvent event, const Unit& unit);
-  void fail_opening(ErrorCode code, const std::string& message);
+  int fail_opening(ErrorCode code, const std::string& message);
 
   const OpenEngine& open_engine_;
-  Inbox& inbox_;
-  Outbox& outbox_;
+  ServerLink& server_;
   std::unique_ptr<Engine> engine_;
   std::deque<Waiting> waiting_;  // admitted by the server, without a place on the device yet
   std::unordered_set<PictureId> making_;

@@ -32,7 +32,7 @@ TEST(Routes, TheOpenApiDocumentHasEachRouteAndNoOther) {
   }
 
   std::set<std::string> documented;
-  const Json document = openapi_document(service.get().rules(), std::nullopt);
+  const Json document = openapi_document(service.get().rules(), nullptr);
   for (const auto& [path, operations] : document["paths"].items()) {
     for (const auto& [method, operation] : operations.items()) {
       documented.insert(method + " " + path);

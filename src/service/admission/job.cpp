@@ -36,17 +36,17 @@ struct Job::State {
   template <typename Change>
   bool apply(Change change) {
     std::function<void()> tell;
+    bool is_over = false;
     {
       const std::lock_guard lock(mutex);
       if (has_ended(status.state)) return false;
       change();
       has_changed = true;
-      if (has_ended(status.state)) {
-        status.finished_at = std::chrono::system_clock::now();
-        ended.notify_all();
-      }
+      is_over = has_ended(status.state);
+      if (is_over) status.finished_at = std::chrono::system_clock::now();
       tell = on_change;
     }
+    if (is_over) ended.notify_all();  // whoever waits finds the lock free
     if (tell) tell();
     return true;
   }

@@ -61,11 +61,11 @@ std::string accept_of(const HttpRequest& http) {
 ImageRequest read_request(const Service& service, const Dialect& dialect, const HttpRequest& http,
                           const std::string& path_model) {
   require_json(http);
-  const ModelInfo model = service.model();
+  const auto model = service.model();
   const RequestContext context{accept_of(http), path_model, http.body};
   ImageRequest request;
   const auto parse = [&] {
-    request = dialect.parse(parse_json(http.body), context, model, service.rules(model));
+    request = dialect.parse(parse_json(http.body), context, *model, service.rules(*model));
   };
   if (http.body.size() < kLargeBodyBytes) {
     parse();

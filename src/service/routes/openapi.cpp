@@ -201,7 +201,7 @@ Json error_responses() {
 
 }  // namespace
 
-Json openapi_document(const RequestRules& rules, const std::optional<ModelInfo>& model) {
+Json openapi_document(const RequestRules& rules, const ModelInfo* model) {
   Json paths = picture_paths();
   paths.update(job_paths());
   paths.update(state_paths());

@@ -9,9 +9,9 @@ namespace ssd1b {
 
 /// The OpenAPI 3.1 document of every route, with the limits of the loaded model where one is, else
 /// with those that no model passes.
-Json openapi_document(const RequestRules& rules, const std::optional<ModelInfo>& model);
+Json openapi_document(const RequestRules& rules, const ModelInfo* model);
 
 /// components/schemas of that document.
-Json openapi_schemas(const RequestRules& rules, const std::optional<ModelInfo>& model);
+Json openapi_schemas(const RequestRules& rules, const ModelInfo* model);
 
 }  // namespace ssd1b

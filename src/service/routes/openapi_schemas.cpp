@@ -46,13 +46,13 @@ Json prompt_schema(int min_length) {
       {"description", "At most 4096 bytes of UTF-8; no control characters but tab and newline."}};
 }
 
-Json side_schema(const std::optional<ModelInfo>& model) {
+Json side_schema(const ModelInfo* model) {
   Json schema = number("integer", kMinSidePx, kMaxSidePx);
   schema["multipleOf"] = model ? model->vae_scale_factor : 8;
   return schema;
 }
 
-Json scheduler_schema(const std::optional<ModelInfo>& model) {
+Json scheduler_schema(const ModelInfo* model) {
   Json schema = described(type("string"), "A name of /v1/models, or the diffusers class's.");
   if (!model) return schema;
   Json names = Json::array();
@@ -66,7 +66,7 @@ Json scheduler_schema(const std::optional<ModelInfo>& model) {
 }
 
 /// The schemas of all fields, by the id that the dialects share.
-Json field_schemas(const RequestRules& rules, const std::optional<ModelInfo>& model) {
+Json field_schemas(const RequestRules& rules, const ModelInfo* model) {
   const Json conditioning = number("integer", 0, kMaxConditioningPx);
   const Json seed = number<Json>("integer", -1, std::numeric_limits<std::uint64_t>::max());
   return {{"prompt", prompt_schema(1)},
@@ -228,7 +228,7 @@ Json reply_schemas() {
 
 }  // namespace
 
-Json openapi_schemas(const RequestRules& rules, const std::optional<ModelInfo>& model) {
+Json openapi_schemas(const RequestRules& rules, const ModelInfo* model) {
   const Json fields = field_schemas(rules, model);
   Json openai = fields;
   openai.update(openai_schemas(rules));

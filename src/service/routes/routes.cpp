@@ -30,10 +30,10 @@ HttpReply get_metrics(const Service& service) {
 }
 
 HttpReply get_openapi(const Service& service) {
-  const std::optional<ModelInfo> model = service.dispatcher().state().model;
+  const auto model = service.dispatcher().state().model;
   const RequestRules rules = model ? service.rules(*model) : service.rules();
   HttpReply reply;
-  reply.body = json_text(openapi_document(rules, model));
+  reply.body = json_text(openapi_document(rules, model.get()));
   return reply;
 }
 

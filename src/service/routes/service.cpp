@@ -70,9 +70,9 @@ Service::Service(const ServerOptions& options, Dispatcher& dispatcher, Metrics& 
 
 Service::~Service() = default;
 
-ModelInfo Service::model() const {
+std::shared_ptr<const ModelInfo> Service::model() const {
   const ServiceState state = dispatcher_.state();
-  if (state.model) return *state.model;
+  if (state.model) return state.model;
   throw Refusal(ErrorCode::NotReady,
                 state.reason.empty() ? "the model is still being loaded" : state.reason,
                 kRetryWhileLoading_s);

@@ -35,7 +35,7 @@ class Service {
   std::int64_t started_at_s() const { return started_at_s_; }  // since 1970
 
   /// The loaded model; throws Refusal(NotReady) before there is one.
-  ModelInfo model() const;
+  std::shared_ptr<const ModelInfo> model() const;
 
   /// What the operator allows in one request to `model`.
   RequestRules rules(const ModelInfo& model) const;

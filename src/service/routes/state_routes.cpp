@@ -48,7 +48,7 @@ HttpReply get_ready(const Service& service, const HttpRequest& http) {
 }
 
 HttpReply get_version(const Service& service) {
-  const std::optional<ModelInfo> model = service.dispatcher().state().model;
+  const auto model = service.dispatcher().state().model;
   Json body = version_document();
   body["libtorch"] = nullptr;  // only a worker knows it
   body["cuda"] = nullptr;
@@ -60,20 +60,20 @@ HttpReply get_version(const Service& service) {
 }
 
 HttpReply get_models(const Service& service) {
-  const ModelInfo model = service.model();
-  const RequestRules rules = service.rules(model);
+  const auto model = service.model();
+  const RequestRules rules = service.rules(*model);
   Json data = Json::array();
   for (const std::string& name : rules.model_names) {
-    data.push_back(model_document(name, service.started_at_s(), model, rules));
+    data.push_back(model_document(name, service.started_at_s(), *model, rules));
   }
   return json_reply({{"object", "list"}, {"data", data}});
 }
 
 HttpReply get_model(const Service& service, const std::string& name) {
-  const ModelInfo model = service.model();
-  const RequestRules rules = service.rules(model);
+  const auto model = service.model();
+  const RequestRules rules = service.rules(*model);
   check_model_name(name, /*param=*/"", rules);
-  return json_reply(model_document(name, service.started_at_s(), model, rules));
+  return json_reply(model_document(name, service.started_at_s(), *model, rules));
 }
 
 }  // namespace ssd1b

@@ -15,8 +15,8 @@
 namespace ssd1b {
 namespace {
 
-constexpr int kBeatMs = 1000;  // the loop runs at least that often
-constexpr int kReapMs = 10;    // and that often while a process is ending
+constexpr std::chrono::seconds kBeat{1};        // the loop runs at least that often
+constexpr std::chrono::milliseconds kReap{10};  // and that often while a process is ending
 constexpr std::chrono::seconds kLiveWithin{5};
 /// A loop that was held up for that long cannot know whether the workers were, too.
 constexpr std::chrono::seconds kHeldUp{5};
@@ -55,8 +55,8 @@ void WakeUp::clear() const {
 }
 
 ControlLoop::ControlLoop(const ServerOptions& options, const DispatcherTuning& tuning, Desk& desk,
-                         Metrics& metrics, WakeUp& wake_up)
-    : options_(options), tuning_(tuning), desk_(desk), metrics_(metrics), wake_up_(wake_up) {
+                         Metrics& metrics)
+    : options_(options), tuning_(tuning), desk_(desk), metrics_(metrics) {
   beat();
   thread_ = std::thread([this] { run(); });
 }
@@ -67,6 +67,18 @@ ControlLoop::~ControlLoop() {
   thread_.join();
 }
 
+void ControlLoop::attend() {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (lock && !is_stopping_ && survives([this] { send_orders(); })) {
+    // The thread waits for what it knew of: new orders may bring a nearer deadline, or more bytes
+    // than a socket takes.
+    const bool has_unsent = std::any_of(workers_.begin(), workers_.end(),
+                                        [](const auto& worker) { return worker->has_unsent(); });
+    if (!has_unsent && next_event() >= waits_until_) return;
+  }
+  wake_up_.wake();
+}
+
 bool ControlLoop::is_live() const {
   const Clock::time_point last{Clock::duration(last_beat_.load())};
   return Clock::now() - last < kLiveWithin && !is_any_hanging_;
@@ -75,6 +87,7 @@ bool ControlLoop::is_live() const {
 void ControlLoop::beat() { last_beat_ = Clock::now().time_since_epoch().count(); }
 
 void ControlLoop::run() {
+  std::unique_lock lock(mutex_);
   try {
     make_workers();
   } catch (const Error& error) {
@@ -82,17 +95,21 @@ void ControlLoop::run() {
   }
   last_run_ = Clock::now();
   while (!is_stopping_) {
-    try {
-      run_once();
-    } catch (const std::exception& fault) {
-      log_error("control loop failed", {{"reason", fault.what()}});
-      desk_.set_fatal(
-          Error(ErrorCode::InternalError,
-                std::string("the control loop failed, this is a bug: ") + fault.what()));
-      return;
-    }
+    if (!survives([&] { run_once(lock); })) return;
   }
   workers_.clear();  // kills their processes, on the thread that is their parent
+}
+
+bool ControlLoop::survives(const std::function<void()>& act) {
+  try {
+    act();
+    return true;
+  } catch (const std::exception& fault) {
+    log_error("control loop failed", {{"reason", fault.what()}});
+    desk_.set_fatal(Error(ErrorCode::InternalError,
+                          std::string("the control loop failed, this is a bug: ") + fault.what()));
+    return false;
+  }
 }
 
 void ControlLoop::make_workers() {
@@ -121,13 +138,13 @@ void ControlLoop::add_worker(const std::string& device) {
       DeviceWorker::Timing{tuning_.hang_floor, tuning_.first_restart_delay}));
 }
 
-void ControlLoop::run_once() {
+void ControlLoop::run_once(std::unique_lock<std::mutex>& lock) {
   start_due(Clock::now());
   send_orders();
-  wait();
+  const std::vector<int> speaking = wait(lock);
   beat();
   const Clock::time_point now = Clock::now();
-  for (std::size_t i = 0; i < workers_.size(); ++i) receive(static_cast<int>(i), now);
+  for (const int worker : speaking) receive(worker, now);
   desk_.expire(now);
   keep_watch(now);
   reap(now);
@@ -175,30 +192,40 @@ void ControlLoop::send(int index, ServerMessage message) {
   }
 }
 
-int ControlLoop::wait_ms() const {
+Clock::time_point ControlLoop::next_event() const {
   const Clock::time_point now = Clock::now();
-  Clock::time_point until = now + std::chrono::milliseconds(kBeatMs);
-  if (const auto deadline = desk_.next_deadline()) until = std::min(until, *deadline);
+  Clock::time_point next = Clock::time_point::max();
+  if (const auto deadline = desk_.next_deadline()) next = std::min(next, *deadline);
   for (const auto& worker : workers_) {
-    if (worker->phase() == DeviceWorker::Phase::Ending) {
-      until = std::min(until, now + std::chrono::milliseconds(kReapMs));
-    }
-    if (worker->phase() == DeviceWorker::Phase::Down) until = std::min(until, worker->starts_at());
-    if (const auto hangs_at = worker->watch().hangs_at()) until = std::min(until, *hangs_at);
+    if (worker->phase() == DeviceWorker::Phase::Ending) next = std::min(next, now + kReap);
+    if (worker->phase() == DeviceWorker::Phase::Down) next = std::min(next, worker->starts_at());
+    if (const auto hangs_at = worker->watch().hangs_at()) next = std::min(next, *hangs_at);
   }
-  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(until - now).count();
-  return static_cast<int>(std::clamp<long>(wait, 0, kBeatMs));
+  return next;
 }
 
-void ControlLoop::wait() {
+std::vector<int> ControlLoop::wait(std::unique_lock<std::mutex>& lock) {
   std::vector<pollfd> entries = {{wake_up_.descriptor(), POLLIN, 0}};
   for (const auto& worker : workers_) {
     const short wants = worker->has_unsent() ? POLLIN | POLLOUT : POLLIN;
     // poll() ignores the -1 of a worker without a process.
     entries.push_back({worker->descriptor(), wants, 0});
   }
-  poll(entries.data(), entries.size(), wait_ms());
-  wake_up_.clear();
+  const Clock::time_point now = Clock::now();
+  waits_until_ = std::min(now + kBeat, next_event());
+  const auto limit = std::chrono::ceil<std::chrono::milliseconds>(waits_until_ - now).count();
+
+  lock.unlock();
+  const int ready = poll(entries.data(), entries.size(), static_cast<int>(std::max(limit, 0L)));
+  lock.lock();
+
+  std::vector<int> speaking;
+  if (ready <= 0) return speaking;
+  if (entries[0].revents != 0) wake_up_.clear();
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    if ((entries[i + 1].revents & ~POLLOUT) != 0) speaking.push_back(static_cast<int>(i));
+  }
+  return speaking;
 }
 
 void ControlLoop::receive(int index, Clock::time_point now) {

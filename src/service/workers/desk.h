@@ -40,7 +40,7 @@ class Desk {
     std::int64_t max_queue_bytes = 0;
   };
 
-  /// `wake` is called where the control thread has something to do.
+  /// `wake` is called, without a lock, where there are orders to take: ControlLoop::attend.
   Desk(const Limits& limits, Metrics& metrics, std::function<void()> wake);
 
   // Called by connections.
@@ -122,7 +122,7 @@ class Desk {
   Backlog backlog_;
   std::vector<Seat> seats_;
   std::vector<Order> orders_;
-  std::optional<ModelInfo> model_;
+  std::shared_ptr<const ModelInfo> model_;
   std::optional<Error> fatal_;
   PictureId next_id_ = 1;
   bool is_drain_announced_ = false;

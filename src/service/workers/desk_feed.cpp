@@ -36,7 +36,7 @@ void Desk::worker_is_ready(int worker, const ModelInfo& model) {
   const std::lock_guard lock(mutex_);
   seats_[worker].is_ready = true;
   seats_[worker].places = model.max_pictures;
-  if (!model_) model_ = model;
+  if (!model_) model_ = std::make_shared<const ModelInfo>(model);
 }
 
 void Desk::worker_is_down(int worker) {

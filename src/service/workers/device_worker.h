@@ -24,8 +24,8 @@ struct WorkerEnd {
 };
 
 /// The worker of one device through its lives: one process after another, each with its channel. It
-/// knows processes and silence; what pictures they make is the desk's affair. Used by the control
-/// thread only.
+/// knows processes and silence; what pictures they make is the desk's affair. Used with
+/// the control loop's lock held.
 class DeviceWorker {
  public:
   enum class Phase {

@@ -19,12 +19,11 @@ class Dispatcher::Impl {
       : options(server_options),
         metrics_of_its_own(std::move(own_metrics)),
         desk({server_options.queue_size, tuning.max_queue_bytes}, *metrics,
-             [this] { wake_up.wake(); }),
-        control(options, tuning, desk, *metrics, wake_up) {}
+             [this] { control.attend(); }),
+        control(options, tuning, desk, *metrics) {}
 
   const ServerOptions options;
   const std::unique_ptr<Metrics> metrics_of_its_own;
-  WakeUp wake_up;
   Desk desk;
   ControlLoop control;  // last: it ends before what it uses
 };

@@ -16,10 +16,11 @@ namespace ssd1b {
 
 /// What the service can say of its workers at one moment.
 struct ServiceState {
-  bool live = true;                // the control loop runs and no worker hangs
-  bool ready = false;              // at least one worker can take work and we are not draining
-  std::string reason;              // one line where one of them is false
-  std::optional<ModelInfo> model;  // from the first moment a worker was ready, for ever after
+  bool live = true;    // the control loop runs and no worker hangs
+  bool ready = false;  // at least one worker can take work and we are not draining
+  std::string reason;  // one line where one of them is false
+  /// From the first moment a worker was ready, for ever after.
+  std::shared_ptr<const ModelInfo> model;
   int queued_pictures = 0;
   int running_pictures = 0;
 };
