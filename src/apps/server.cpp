@@ -8,6 +8,7 @@
 #include "apps/shut_down.h"
 #include "apps/signals.h"
 #include "logging/log.h"
+#include "memory/out_of_memory.h"
 #include "options/options.h"
 #include "service/http/healthcheck.h"
 #include "service/http/http_server.h"
@@ -41,6 +42,7 @@ int serve(const ServerOptions& options) {
   HttpServer server(edge_options(options, keys, metrics),
                     all_routes(std::make_shared<Service>(options, dispatcher, metrics)));
   announce(options, server.port());
+  const OutOfMemory waits(OutOfMemory::Means::Wait);
   watch(signals, dispatcher, keys.get());
   shut_down(signals, options, server, dispatcher);
   return 0;

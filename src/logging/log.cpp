@@ -16,6 +16,7 @@
 
 #include "logging/log_record.h"
 #include "logging/patient_writer.h"
+#include "memory/out_of_memory.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
@@ -41,6 +42,7 @@ class StandardErrorSink : public spdlog::sinks::base_sink<spdlog::details::null_
 
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
+    const OutOfMemory waits(OutOfMemory::Means::Wait);
     if (!writer_.write(std::string(message.payload.data(), message.payload.size()) + "\n")) {
       ++failed_;
     }

@@ -4,6 +4,8 @@
 //   other
 //                           Nth moves one byte only; every Nth thread is refused
 //   SSD1B_HOSTILE_CLOCK=1   the calendar's clock jumps a day ahead and back from call to call
+//   SSD1B_HOSTILE_MEMORY=N  every Nth allocation of ssd1b-server and its libraries fails, while
+//                           there is a file at the path in SSD1B_HOSTILE_MEMORY_WHILE
 //
 // Only calls that go through the C library's public names are reached, which those of our own code
 // are.
@@ -18,7 +20,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 
 namespace {
@@ -34,6 +38,19 @@ long number(const char* variable) {
 template <typename Function>
 Function* original(const char* name) {
   return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
+}
+
+/// Whether this allocation is one of those that fail. Reached before main and inside dlsym: it
+/// allocates nothing.
+bool lacks_memory() {
+  static const bool is_server = std::strcmp(program_invocation_short_name, "ssd1b-server") == 0;
+  static const long every = is_server ? number("SSD1B_HOSTILE_MEMORY") : 0;
+  static const char* const path = std::getenv("SSD1B_HOSTILE_MEMORY_WHILE");
+  static std::atomic<long> calls{0};
+  if (every == 0 || path == nullptr || ++calls % every != 0 || access(path, F_OK) != 0)
+    return false;
+  errno = ENOMEM;
+  return true;
 }
 
 enum class Trouble { None, Interrupted, OneByte };
@@ -79,6 +96,58 @@ int interrupted(const Call& call) {
 }  // namespace
 
 extern "C" {
+
+// The C library's own names for them.
+void* __libc_malloc(size_t size);
+void* __libc_calloc(size_t count, size_t size);
+void* __libc_realloc(void* memory, size_t size);
+void* __libc_memalign(size_t alignment, size_t size);
+
+void* malloc(size_t size) { return lacks_memory() ? nullptr : __libc_malloc(size); }
+
+void* calloc(size_t count, size_t size) {
+  // The C library ends the process where it has no memory for the destructors of a thread's
+  // objects.
+  static const Dl_info c_library = [] {
+    Dl_info info{};
+    dladdr(reinterpret_cast<void*>(&__libc_calloc), &info);
+    return info;
+  }();
+  Dl_info caller{};
+  const bool is_for_itself =
+      dladdr(__builtin_return_address(0), &caller) != 0 && caller.dli_fbase == c_library.dli_fbase;
+  return !is_for_itself && lacks_memory() ? nullptr : __libc_calloc(count, size);
+}
+
+void* realloc(void* memory, size_t size) {
+  return lacks_memory() ? nullptr : __libc_realloc(memory, size);
+}
+
+void* aligned_alloc(size_t alignment, size_t size) {
+  return lacks_memory() ? nullptr : __libc_memalign(alignment, size);
+}
+
+int posix_memalign(void** memory, size_t alignment, size_t size) {
+  *memory = aligned_alloc(alignment, size);
+  return *memory == nullptr ? ENOMEM : 0;
+}
+
+ssize_t sendmsg(int fd, const msghdr* message, int flags) {
+  static auto* const next = original<decltype(sendmsg)>("sendmsg");
+  // One byte of the first piece that has any, or all.
+  msghdr some = *message;
+  iovec byte{};
+  return troubled(SIZE_MAX, [&](size_t size) {
+    if (size == 1) {
+      for (size_t i = 0; i < message->msg_iovlen && byte.iov_len == 0; ++i) {
+        byte = {message->msg_iov[i].iov_base, std::min<size_t>(message->msg_iov[i].iov_len, 1)};
+      }
+      some.msg_iov = &byte;
+      some.msg_iovlen = 1;
+    }
+    return next(fd, &some, flags);
+  });
+}
 
 ssize_t send(int fd, const void* data, size_t size, int flags) {
   static auto* const next = original<decltype(send)>("send");

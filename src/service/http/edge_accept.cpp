@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "logging/log.h"
+#include "memory/out_of_memory.h"
 #include "service/http/edge_loop.h"
 
 namespace ssd1b {
@@ -42,6 +43,7 @@ int EdgeLoop::connections_that_fit(int wanted) {
 }
 
 void EdgeLoop::accept_all() {
+  const OutOfMemory waits(OutOfMemory::Means::Wait);  // a connection is counted or closed
   bool has_progress = false;
   for (int i = 0; i < kAcceptsAtOnce; ++i) {
     AcceptedSocket accepted = listener_.accept_next();

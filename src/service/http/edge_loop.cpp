@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "logging/log.h"
+#include "memory/out_of_memory.h"
 #include "service/http/request_id.h"
 
 namespace ssd1b {
@@ -91,6 +92,7 @@ void EdgeLoop::wake() {
 }
 
 void EdgeLoop::run() {
+  const OutOfMemory waits(OutOfMemory::Means::Wait);
   while (!has_begun_stopping_ || !connections_.empty()) {
     wait_for_events();
     take_back_handled();
@@ -121,14 +123,17 @@ void EdgeLoop::wait_for_events() {
 /// Where there is no memory one connection pays, not all.
 void EdgeLoop::protect(int fd, const std::function<void()>& act) {
   try {
-    act();
+    const OutOfMemory fails(OutOfMemory::Means::Fail);
+    return act();
   } catch (const std::exception& error) {
-    log_error("a connection was dropped", {{"reason", error.what()}});
-    const auto found = connections_.find(fd);
-    if (found != connections_.end() && found->second->phase != Phase::Handling) {
-      drop(*found->second);
-    }
+    log_error("a connection is given up", {{"reason", error.what()}});
   }
+  const auto found = connections_.find(fd);
+  if (found == connections_.end() || found->second->phase == Phase::Handling) return;
+  Connection& connection = *found->second;
+  if (connection.phase == Phase::Lingering) return drop(connection);
+  refuse(connection, 503,
+         Error(ErrorCode::OutOfMemory, "the server has no memory for this request"));
 }
 
 /// A descriptor may have been closed, and even given to another connection, by an event of the same

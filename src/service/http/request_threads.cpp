@@ -1,9 +1,11 @@
 #include "service/http/request_threads.h"
 
 #include <chrono>
-#include <system_error>
+#include <exception>
 #include <thread>
 #include <utility>
+
+#include "memory/out_of_memory.h"
 
 namespace ssd1b {
 namespace {
@@ -29,7 +31,7 @@ bool RequestThreads::run(Task task) {
   try {
     std::thread([this] { work(); }).detach();
     ++threads_;
-  } catch (const std::system_error&) {
+  } catch (const std::exception&) {  // no thread, or no memory for one
     tasks_.pop_back();
     return false;
   }
@@ -37,6 +39,7 @@ bool RequestThreads::run(Task task) {
 }
 
 void RequestThreads::work() {
+  const OutOfMemory waits(OutOfMemory::Means::Wait);
   std::unique_lock lock(mutex_);
   for (;;) {
     ++idle_threads_;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "logging/log.h"
+#include "memory/out_of_memory.h"
 #include "service/workers/device_choice.h"
 
 namespace ssd1b {
@@ -68,6 +69,7 @@ ControlLoop::~ControlLoop() {
 }
 
 void ControlLoop::attend() {
+  const OutOfMemory waits(OutOfMemory::Means::Wait);
   const std::unique_lock lock(mutex_, std::try_to_lock);
   if (lock && !is_stopping_ && survives([this] { send_orders(); })) {
     // The thread waits for what it knew of: new orders may bring a nearer deadline, or more bytes
@@ -87,6 +89,7 @@ bool ControlLoop::is_live() const {
 void ControlLoop::beat() { last_beat_ = Clock::now().time_since_epoch().count(); }
 
 void ControlLoop::run() {
+  const OutOfMemory waits(OutOfMemory::Means::Wait);  // what a message says must not be lost
   std::unique_lock lock(mutex_);
   try {
     make_workers();

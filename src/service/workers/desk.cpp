@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "memory/out_of_memory.h"
+
 namespace ssd1b {
 namespace {
 
@@ -50,6 +52,7 @@ std::vector<std::shared_ptr<Job>> Desk::submit(std::vector<GenerationRequest> re
       pictures.push_back(std::move(accepted));
     }
     check_capacity(pictures, ticket);
+    const OutOfMemory waits(OutOfMemory::Means::Wait);  // all or none
     next_id_ += pictures.size();
     metrics_.count_accepted(static_cast<int>(pictures.size()));
     for (Accepted& accepted : pictures) {
@@ -151,6 +154,7 @@ Outlook Desk::outlook_of(const std::string& client) const {
 }
 
 void Desk::cancel(const Job& job, const JobFault& why) {
+  const OutOfMemory waits(OutOfMemory::Means::Wait);
   Notices notices;
   {
     const std::lock_guard lock(mutex_);
@@ -161,6 +165,7 @@ void Desk::cancel(const Job& job, const JobFault& why) {
 }
 
 void Desk::finish(const Job& job) {
+  const OutOfMemory waits(OutOfMemory::Means::Wait);
   {
     const std::lock_guard lock(mutex_);
     Accepted* accepted = backlog_.find(job.id());
@@ -233,6 +238,7 @@ bool Desk::wait_until_empty(Clock::time_point until) {
 }
 
 void Desk::end_all(const JobFault& why) {
+  const OutOfMemory waits(OutOfMemory::Means::Wait);
   Notices notices;
   {
     const std::lock_guard lock(mutex_);
