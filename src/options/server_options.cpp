@@ -1,5 +1,8 @@
 #include <unistd.h>
 
+#include <filesystem>
+#include <system_error>
+
 #include "options/option_lists.h"
 #include "options/option_values.h"
 #include "options/read_options.h"
@@ -28,6 +31,23 @@ bool is_http_url(const std::string& text) {
   return text.empty() || (text.compare(0, 7, "http://") == 0 && text.size() > 7 && is_name(text));
 }
 
+bool is_file_with(int access, const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::is_regular_file(path, ignored) && ::access(path.c_str(), access) == 0;
+}
+
+Option key_file(std::optional<std::filesystem::path>& to) {
+  Option option = path("api-key-file", to)
+                      .says(
+                          "a line a key: NAME:KEY [rate=N/s] [burst=N] [concurrency=N]; without "
+                          "it no key is asked for");
+  option.must_be = "a file that can be read";
+  option.set = [set = option.set](const std::string& given) {
+    return is_file_with(R_OK, given) && set(given);
+  };
+  return option;
+}
+
 std::vector<Option> listener_list(ServerOptions& to) {
   return {
       text("host", "ADDRESS", to.host, {"an address or a host's name", is_host})
@@ -46,9 +66,7 @@ std::vector<Option> listener_list(ServerOptions& to) {
           .in("connections")
           .by_default("off")
           .says("likewise, of one client's address"),
-      path("api-key-file", to.api_key_file)
-          .says("a line a key: NAME:KEY [rate=N/s] [burst=N] [concurrency=N]; without it no key is "
-                "asked for"),
+      key_file(to.api_key_file),
       texts("cors-origin", "ORIGIN", to.cors_origins,
             {"an exact origin, as https://example.org", is_origin})
           .says("pages of this origin may ask"),
@@ -60,7 +78,7 @@ Option worker_program(std::filesystem::path& to) {
       path("worker", to).by_default("ssd1b-worker beside the server").says("the worker program");
   option.must_be = "a program that can be run";
   option.set = [set = option.set](const std::string& given) {
-    return ::access(given.c_str(), X_OK) == 0 && set(given);
+    return is_file_with(X_OK, given) && set(given);
   };
   return option;
 }

@@ -10,7 +10,8 @@
 namespace ssd1b {
 
 /// One end of the socket pair between a server and its worker. Never blocks and never raises
-/// SIGPIPE: its user waits with poll(). Used by one thread.
+/// SIGPIPE: its user waits with poll(). Used by one thread at a time; one may receive while another
+/// sends.
 class Channel {
  public:
   /// Owns the descriptor; makes it non-blocking and close-on-exec.

@@ -95,7 +95,9 @@ class FieldCollector : public nlohmann::json_sax<json> {
 
 FlatObjectReader::FlatObjectReader(const std::string& text) {
   FieldCollector collector(fields_);
-  if (!json::sax_parse(text, &collector)) refuse("it is not JSON");
+  // The library takes a zero byte for the end of the text.
+  const bool has_zero = text.find('\0') != std::string::npos;
+  if (has_zero || !json::sax_parse(text, &collector)) refuse("it is not JSON");
 }
 
 json FlatObjectReader::take(const char* name) {

@@ -67,7 +67,9 @@ TEST(BadBodies, AreNoJsonForTheReader) {
                                 nested(32),
                                 nested(250),
                                 "\xFE\xFF{}",
-                                std::string("\0", 1)};
+                                std::string("\0", 1),
+                                with("seed", "1") + std::string("\0", 1),
+                                with("seed", "1") + std::string("\0{}", 3)};
 
   for (const std::string& body : bodies) {
     const std::optional<Error> fault = fault_of(body);

@@ -1,6 +1,7 @@
 """POST /v1/jobs and what can be asked of a job."""
 
 import json
+import socket
 
 import pytest
 import requests
@@ -77,6 +78,27 @@ def test_events_of_a_job_that_has_ended(server):
     late = read_events(server.get(job + "/events", headers={"Last-Event-ID": "2"}))
     assert late == events[2:]
     assert read_events(server.get(job + "/events", headers={"Last-Event-ID": str(len(events))})) == []
+    ahead = server.get(job + "/events", headers={"Last-Event-ID": str(len(events) + 1)})
+    assert read_events(ahead) == events  # the job never had that one
+
+
+def test_a_listener_that_has_seen_more_than_there_is_hears_the_end(server):
+    job = post_job(server, "delay=20ms", steps=10)
+
+    events = read_events(server.get(job + "/events", headers={"Last-Event-ID": "500"}))
+
+    assert events[0][1] == "queued" and events[-1][1] == "succeeded"
+
+
+def test_events_for_http_1_0_end_with_the_connection(server):
+    job = post_job(server, seed=5)
+    wait_for_end(server, job)
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
+        client.sendall(f"GET {job}/events HTTP/1.0\r\nConnection: keep-alive\r\n\r\n".encode())
+        reply = b"".join(iter(lambda: client.recv(65536), b""))
+
+    assert b"\r\nConnection: close\r\n" in reply and b"Transfer-Encoding" not in reply
+    assert b"event: succeeded" in reply
 
 
 def test_events_come_while_the_job_runs(server):

@@ -109,6 +109,13 @@ def test_hugging_face(server, path):
     assert reply.content == server.generate("p", **fields).content
 
 
+@pytest.mark.parametrize("path", ["/v1/images/generations", "/v1/ssd-1b", "/generate-image"])
+def test_what_no_dialect_can_make_is_not_acceptable(server, path):
+    for body in ({"prompt": "p"}, {"prompt": "p", **({"base64": True} if path == "/v1/ssd-1b" else {})}):
+        check_error(server.post(path, body, headers={"Accept": "text/html"}), 406, "not_acceptable")
+    assert server.post(path, {"prompt": "p"}, headers={"Accept": "text/html, */*;q=0.1"}).status_code == 200
+
+
 def test_hugging_face_accept(server):
     reply = server.post("/", {"inputs": "p"}, headers={"Accept": "image/jpeg"})
 

@@ -13,16 +13,27 @@ int status_of_head(const std::string& head) {
   const HeadEnd end = find_head_end(head, 0);
   if (end.fault) return end.fault->status;
   if (end.size == 0) return -1;
-  const auto verdict = examine_head(head.substr(0, end.size));
-  const auto* fault = std::get_if<GateFault>(&verdict);
-  return fault != nullptr ? fault->status : 0;
+  const JudgedHead judged = examine_head(head.substr(0, end.size));
+  return judged.fault ? judged.fault->status : 0;
 }
 
 RequestHead head_of(const std::string& text) {
-  const auto verdict = examine_head(text);
-  EXPECT_TRUE(std::holds_alternative<RequestHead>(verdict)) << text;
-  return std::holds_alternative<RequestHead>(verdict) ? std::get<RequestHead>(verdict)
-                                                      : RequestHead();
+  JudgedHead judged = examine_head(text);
+  EXPECT_FALSE(judged.fault) << text;
+  return std::move(judged.head);
+}
+
+TEST(HeadGate, TellsAWellFormedHeadThatIsRefused) {
+  const JudgedHead refused = examine_head(
+      "POST /x HTTP/1.1\r\nHost: a\r\nX-Request-Id: mine\r\nContent-Length: 300000\r\n\r\n");
+  const JudgedHead malformed = examine_head("POST /x HTTP/1.1\r\nX-Request-Id: mine\r\n\r\n");
+
+  ASSERT_TRUE(refused.fault && malformed.fault);
+  EXPECT_EQ(refused.fault->status, 413);
+  EXPECT_EQ(refused.head.path, "/x");
+  EXPECT_EQ(*find_field(refused.head.fields, "x-request-id"), "mine");
+  EXPECT_EQ(malformed.fault->status, 400);
+  EXPECT_TRUE(malformed.head.fields.empty());
 }
 
 struct HeadCase {
@@ -60,6 +71,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(HeadCase{"GET / HTTP/1.1\r\nHost: a\r\n\r\n", 0},
                     HeadCase{"GET / HTTP/1.0\r\n\r\n", 0},
                     HeadCase{"GET / HTTP/1.1\r\nHost: [::1]:5000\r\n\r\n", 0},
+                    HeadCase{"GET / HTTP/1.1\r\nHost: a:65535\r\n\r\n", 0},
+                    HeadCase{"GET / HTTP/1.1\r\nHost: a:65536\r\n\r\n", 400},
                     HeadCase{"GET / HTTP/1.1\r\nHOST:a.b-c_d:80\r\n\r\n", 0},
                     HeadCase{"GET http://a/x?y HTTP/1.1\r\nHost: a\r\n\r\n", 0},
                     HeadCase{"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 0},

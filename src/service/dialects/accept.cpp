@@ -118,6 +118,10 @@ ReplyChoice choose_reply(const AcceptHeader& accept, std::optional<ReplyKind> ki
     if (!format || *format == each) types.push_back(content_type_of(each));
   }
   ReplyChoice choice;
+  if (accept.best_of(all_types).empty() && accept.weight_of("application/json") <= 0.0) {
+    throw Error(ErrorCode::NotAcceptable,
+                "Accept must allow " + joined(all_types) + " or application/json");
+  }
   const bool wants_json = accept.best_of(all_types).empty() && accept.names("application/json");
   choice.kind = kind.value_or(wants_json ? ReplyKind::JsonText : ReplyKind::Bytes);
   const std::string best = accept.best_of(types);

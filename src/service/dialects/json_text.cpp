@@ -222,6 +222,11 @@ Json parse_json(const std::string& text) {
     throw Error(ErrorCode::InvalidJson,
                 "the body must be one JSON text without a byte order mark, got one at byte 1");
   }
+  if (const std::size_t zero = text.find('\0'); zero != std::string::npos) {
+    // The library takes it for the end, and what is behind it for nothing.
+    throw Error(ErrorCode::InvalidJson,
+                "the body must be one JSON text: a zero byte at byte " + std::to_string(zero + 1));
+  }
   DocumentBuilder builder(text);
   Json::sax_parse(text, &builder, nlohmann::detail::input_format_t::json, /*strict=*/true,
                   /*ignore_comments=*/false);

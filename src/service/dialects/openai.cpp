@@ -156,6 +156,7 @@ ImageRequest parse_openai(const Json& body, const RequestContext& context, const
   request.reply = reply == "url" ? ReplyKind::JsonLinks : ReplyKind::JsonText;
   request.format = read_format(fields);
   request.quality = read_compression(fields, request.format);
+  choose_reply(AcceptHeader(context.accept), request.reply, request.format);
   return request;
 }
 

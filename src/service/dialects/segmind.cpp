@@ -1,8 +1,10 @@
 #include "service/dialects/segmind.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
 
+#include "service/dialects/accept.h"
 #include "service/dialects/picture_fields.h"
 #include "service/image_files/base64.h"
 
@@ -37,6 +39,22 @@ Json with_our_scheduler(const Json& body) {
   return result;
 }
 
+/// Whether the model has it, in Segmind's names; ours are checked with all other fields.
+void check_scheduler(const FieldReader& fields, const ModelInfo& model) {
+  const auto name = fields.text("scheduler");
+  if (!name || scheduler_names().count(*name) == 0) return;
+  std::string known;
+  for (const auto& [theirs, ours] : scheduler_names()) {
+    const auto is_it = [&, wanted = ours](const SchedulerInfo& each) {
+      return each.name == wanted;
+    };
+    if (!std::any_of(model.schedulers.begin(), model.schedulers.end(), is_it)) continue;
+    if (theirs == *name) return;
+    known += (known.empty() ? "" : ", ") + theirs;
+  }
+  throw fields.invalid("scheduler", "one of " + known);
+}
+
 }  // namespace
 
 const FieldNames& segmind_fields() {
@@ -55,12 +73,14 @@ const FieldNames& segmind_fields() {
 
 ImageRequest parse_segmind(const Json& body, const RequestContext& context, const ModelInfo& model,
                            const RequestRules& rules) {
+  check_scheduler(FieldReader(body, segmind_fields(), context.body), model);
   const Json translated = with_our_scheduler(body);
   const FieldReader fields(translated, segmind_fields(), context.body);
   ImageRequest request = read_pictures(fields, default_request(model), model, rules);
   const bool wants_base64 = fields.boolean("base64").value_or(false);
   request.reply = wants_base64 ? ReplyKind::JsonText : ReplyKind::Bytes;
   request.format = ImageFormat::Jpeg;
+  choose_reply(AcceptHeader(context.accept), request.reply, request.format);
   if (request.pictures.size() > 1 && !wants_base64) {
     throw fields.invalid("num_images", "1 unless base64 is true");
   }

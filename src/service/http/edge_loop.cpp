@@ -283,7 +283,9 @@ void EdgeLoop::begin_next(Connection& connection) {
 }
 
 void EdgeLoop::refuse(Connection& connection, int status, const Error& error) {
-  if (connection.request_id.empty()) connection.request_id = fresh_request_id();
+  if (connection.request_id.empty()) {
+    connection.request_id = request_id_of(connection.reader.head().fields);
+  }
   refuse(connection, error_reply(status, error, connection.request_id));
 }
 

@@ -24,6 +24,7 @@ bool healthcheck(const std::string& url) {
                 "the URL to check must be like http://127.0.0.1:5000, got \"" + url + "\"");
   }
   httplib::Client client(url.substr(0, path_begin));
+  if (!client.is_valid()) return false;  // port 0: nobody listens there
   client.set_connection_timeout(kTimeoutS);
   client.set_read_timeout(kTimeoutS);
   client.set_write_timeout(kTimeoutS);

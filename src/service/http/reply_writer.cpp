@@ -12,6 +12,8 @@
 namespace ssd1b {
 namespace {
 
+constexpr int kClientClosedRequest = 499;  // nginx's, which httplib does not know
+
 /// What httplib reads a request from and writes its reply to: memory, and a sink.
 class ExchangeStream : public httplib::Stream {
  public:
@@ -98,12 +100,13 @@ class Exchange : private httplib::Server {
     bool is_closing = false;
     const bool was_written = process_request(stream, "", 0, "", 0, false, is_closing, nullptr);
     return {reply_.status, stream.written(),
-            was_written && !stream.is_broken() && !is_stream_broken_};
+            was_written && !stream.is_broken() && !is_stream_broken_, keeps_connection_};
   }
 
  private:
   void fill(httplib::Response& to) {
     to.status = reply_.status;
+    if (to.status == kClientClosedRequest) to.reason = "Client Closed Request";
     if (!reply_.stream) {
       if (!reply_.body.empty()) to.set_content(std::move(reply_.body), reply_.content_type);
       return;
@@ -142,7 +145,9 @@ class Exchange : private httplib::Server {
     for (const auto& [name, value] : frame.headers) {
       if (!to.has_header(name)) to.set_header(name, value);
     }
-    if (!frame.keeps_connection) {
+    const bool ends_with_connection = reply_.stream && head_.minor_version == 0;
+    keeps_connection_ = frame.keeps_connection && !ends_with_connection;
+    if (!keeps_connection_) {
       to.set_header("Connection", "close");
     } else if (head_.minor_version == 0) {
       to.set_header("Connection", "keep-alive");
@@ -155,6 +160,7 @@ class Exchange : private httplib::Server {
   HttpReply reply_;
   bool was_read_ = false;
   bool is_stream_broken_ = false;
+  bool keeps_connection_ = false;
 };
 
 }  // namespace

@@ -23,6 +23,7 @@ struct SentReply {
   int status = 0;
   std::size_t bytes = 0;  // head and framing included
   bool is_whole = false;  // the client got all of it, the end of a stream included
+  bool keeps_connection = false;
 };
 
 /// Has httplib read the request's head, whose framing the gate and the edge have dealt with, and

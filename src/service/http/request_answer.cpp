@@ -103,10 +103,8 @@ HttpReply RequestAnswerer::run_handler(Connection& connection) const {
 
 bool RequestAnswerer::answer(Connection& connection, const std::function<bool()>& may_keep) const {
   const RequestHead& head = connection.reader.head();
-  bool keeps_connection = false;
   const auto frame = [&] {
-    keeps_connection = head.keeps_alive && may_keep();
-    ReplyFrame parts{keeps_connection, fixed_headers(connection.request_id)};
+    ReplyFrame parts{head.keeps_alive && may_keep(), fixed_headers(connection.request_id)};
     for (auto& header : doorkeeper_.cross_origin_headers(head.fields)) {
       parts.headers.push_back(std::move(header));
     }
@@ -125,7 +123,7 @@ bool RequestAnswerer::answer(Connection& connection, const std::function<bool()>
               {{"request_id", connection.request_id}, {"reason", error.what()}});
     return false;
   }
-  return keeps_connection && sent.is_whole;
+  return sent.keeps_connection && sent.is_whole;
 }
 
 std::string RequestAnswerer::refusal(const Connection& connection, const HttpReply& reply) const {

@@ -25,12 +25,14 @@ HttpReply document_reply(int status, const TrackedJob& job) {
   return reply;
 }
 
-/// The id of the last event that a client has seen; 0 where it says none, or nonsense.
-std::uint64_t last_event_id(const HttpRequest& http) {
+/// The id of the last event that a client has seen; 0 where it says none, or one that the job never
+/// had.
+std::uint64_t last_event_id(const HttpRequest& http, const TrackedJob& job) {
   const std::string text = http.header("Last-Event-ID");
   std::uint64_t id = 0;
   const auto result = std::from_chars(text.data(), text.data() + text.size(), id);
-  return result.ec == std::errc() && result.ptr == text.data() + text.size() ? id : 0;
+  const bool is_number = result.ec == std::errc() && result.ptr == text.data() + text.size();
+  return is_number && id <= job.last_event_id() ? id : 0;
 }
 
 std::string event_text(const JobEvent& event) {
@@ -97,10 +99,12 @@ HttpReply delete_job(const Service& service, const HttpRequest& http) {
 }
 
 HttpReply get_job_events(const Service& service, const HttpRequest& http) {
+  const auto job = find_job(service, http);
   HttpReply reply;
   reply.content_type = "text/event-stream";
-  reply.stream = [job = find_job(service, http), last_id = last_event_id(http)](
-                     const StreamWriter& write) { write_events(*job, last_id, write); };
+  reply.stream = [job, last_id = last_event_id(http, *job)](const StreamWriter& write) {
+    write_events(*job, last_id, write);
+  };
   return reply;
 }
 

@@ -106,7 +106,8 @@ HttpReply picture_reply(const Service& service, const Dialect& dialect, const Im
     for (PictureFile& file : reply.files) {
       const std::string id = service.links().add(
           {std::move(file.bytes), content_type_of(request.format), http.client});
-      file.url = "http://" + http.header("Host") + "/v1/images/" + id + "/content";
+      const std::string host = http.header("Host");  // HTTP/1.0 may have none
+      file.url = (host.empty() ? "" : "http://" + host) + "/v1/images/" + id + "/content";
     }
   }
   http_reply.headers = headers_of(reply);

@@ -196,9 +196,14 @@ std::vector<std::shared_ptr<Job>> TrackedJob::pictures() const {
   return jobs_;
 }
 
+std::uint64_t TrackedJob::last_event_id() const {
+  const std::lock_guard lock(mutex_);
+  return events_.size();
+}
+
 std::vector<JobEvent> TrackedJob::events_after(std::uint64_t id, Clock::time_point until) const {
   std::unique_lock lock(mutex_);
-  changed_.wait_until(lock, until, [&] { return events_.size() > id; });
+  changed_.wait_until(lock, until, [&] { return events_.size() > id || has_ended(state_); });
   if (events_.size() <= id) return {};
   return {events_.begin() + static_cast<std::ptrdiff_t>(id), events_.end()};
 }

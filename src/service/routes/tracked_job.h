@@ -49,7 +49,10 @@ class TrackedJob : public std::enable_shared_from_this<TrackedJob> {
   JobState state() const;
   std::vector<std::shared_ptr<Job>> pictures() const;
 
-  /// The events with greater ids than `id`. Blocks until there are some, or `until` is reached.
+  std::uint64_t last_event_id() const;
+
+  /// The events with greater ids than `id`. Blocks until there are some, the job has ended, or
+  /// `until` is reached.
   std::vector<JobEvent> events_after(std::uint64_t id, Clock::time_point until) const;
 
   /// The answer that /generate-image would have given. `make` is called once, the first time.

@@ -242,7 +242,7 @@ void Desk::end_all(const JobFault& why) {
   Notices notices;
   {
     const std::lock_guard lock(mutex_);
-    for (const PictureId id : backlog_.all()) fail(id, why, notices);
+    fail_all(why, notices);
   }
   wake_();
 }

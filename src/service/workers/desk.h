@@ -110,6 +110,7 @@ class Desk {
   Accepted* find_held(PictureId id, int worker);
   void succeed(PictureId id, GeneratedImage image, Notices& notices);
   void fail(PictureId id, const JobFault& fault, Notices& notices);
+  void fail_all(const JobFault& why, Notices& notices);
   Accepted end(PictureId id, Outcome outcome);
   void show_counts() const;
 

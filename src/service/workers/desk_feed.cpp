@@ -67,11 +67,10 @@ bool Desk::is_any_ready() const {
 }
 
 void Desk::set_fatal(const Error& error) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (!fatal_) fatal_ = error;
-  }
-  end_all({ErrorCode::ShuttingDown, "the server cannot go on and is shutting down", 1});
+  Notices notices;
+  const std::lock_guard lock(mutex_);
+  if (!fatal_) fatal_ = error;
+  fail_all({ErrorCode::ShuttingDown, "the server cannot go on and is shutting down", 1}, notices);
 }
 
 void Desk::expire(Clock::time_point now) {
@@ -246,6 +245,10 @@ void Desk::fail(PictureId id, const JobFault& fault, Notices& notices) {
   } else {
     notices.failed(std::move(accepted.job), fault);
   }
+}
+
+void Desk::fail_all(const JobFault& why, Notices& notices) {
+  for (const PictureId id : backlog_.all()) fail(id, why, notices);
 }
 
 Accepted Desk::end(PictureId id, Outcome outcome) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <utility>
 
 #include "service/http/gate/request_target.h"
 
@@ -195,6 +196,34 @@ MaybeFault judge_abilities(RequestHead& head) {
   return std::nullopt;
 }
 
+/// Everything that must hold of a well-formed head.
+MaybeFault read_head(std::string_view bytes, RequestHead& head) {
+  std::string_view rest = bytes;
+  if (auto fault = read_request_line(take_line(rest), head)) return fault;
+  if (auto fault = read_fields(rest, head)) return fault;
+  if (auto fault = judge_single_fields(head)) return fault;
+  if (auto fault = judge_framing(head)) return fault;
+  const std::string* host = find_field(head.fields, "host");
+  if (host == nullptr && head.minor_version == 1) {
+    return malformed("a head must have a Host field");
+  }
+  if (host != nullptr && !is_host(*host)) {
+    return malformed("Host must be a name or an address, with a port or without");
+  }
+  const auto target = read_target(head.method, head.target, host != nullptr ? *host : "");
+  // CONNECT names no resource but another host: an ability that this server does not have.
+  if (!target && head.method != "CONNECT") {
+    return malformed("the target must be a path of plain or percent-escaped characters");
+  }
+  if (target) {
+    head.target = target->target;
+    head.path = target->path;
+  }
+  head.keeps_alive = !has_connection_token(head.fields, "close") &&
+                     (head.minor_version == 1 || has_connection_token(head.fields, "keep-alive"));
+  return std::nullopt;
+}
+
 MaybeFault too_long(std::string_view bytes) {
   if (bytes.substr(0, kMaxHeadBytes).find("\r\n") == std::string_view::npos) {
     return GateFault{414, ErrorCode::TargetTooLong, "the target must be at most 8192 bytes long"};
@@ -254,33 +283,14 @@ HeadEnd find_head_end(std::string_view bytes, std::size_t seen) {
   return {};
 }
 
-std::variant<RequestHead, GateFault> examine_head(std::string_view head) {
-  RequestHead read;
-  std::string_view rest = head;
-  if (auto fault = read_request_line(take_line(rest), read)) return *fault;
-  if (auto fault = read_fields(rest, read)) return *fault;
-  if (auto fault = judge_single_fields(read)) return *fault;
-  if (auto fault = judge_framing(read)) return *fault;
-  const std::string* host = find_field(read.fields, "host");
-  if (host == nullptr && read.minor_version == 1) {
-    return malformed("a head must have a Host field");
-  }
-  if (host != nullptr && !is_host(*host)) {
-    return malformed("Host must be a name or an address, with a port or without");
-  }
-  const auto target = read_target(read.method, read.target, host != nullptr ? *host : "");
-  // CONNECT names no resource but another host: an ability that this server does not have.
-  if (!target && read.method != "CONNECT") {
-    return malformed("the target must be a path of plain or percent-escaped characters");
-  }
-  if (target) {
-    read.target = target->target;
-    read.path = target->path;
-  }
-  if (auto fault = judge_abilities(read)) return *fault;
-  read.keeps_alive = !has_connection_token(read.fields, "close") &&
-                     (read.minor_version == 1 || has_connection_token(read.fields, "keep-alive"));
-  return read;
+JudgedHead examine_head(std::string_view bytes) {
+  JudgedHead judged;
+  RequestHead head;
+  judged.fault = read_head(bytes, head);
+  if (judged.fault) return judged;
+  judged.fault = judge_abilities(head);
+  judged.head = std::move(head);
+  return judged;
 }
 
 }  // namespace ssd1b

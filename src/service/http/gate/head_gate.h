@@ -5,7 +5,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "ssd1b/error.h"
@@ -53,8 +52,14 @@ struct HeadEnd {
 /// earlier calls, so that a head that comes byte by byte costs no more than one that comes at once.
 HeadEnd find_head_end(std::string_view bytes, std::size_t seen);
 
+/// What came of a whole head.
+struct JudgedHead {
+  RequestHead head;  // empty where it is not well-formed
+  std::optional<GateFault> fault;
+};
+
 /// Judges a whole head, its empty line included. Pure.
-std::variant<RequestHead, GateFault> examine_head(std::string_view head);
+JudgedHead examine_head(std::string_view head);
 
 /// Splits `name: value`; nothing where it is no field line (RFC 9112, 5): white space before the
 /// colon or the name, a name that is no token, a control or 8-bit character, an escaped NUL, CR,

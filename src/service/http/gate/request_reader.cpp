@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <utility>
-#include <variant>
 
 namespace ssd1b {
 
@@ -55,9 +54,9 @@ RequestReader::Progress RequestReader::read_head() {
     seen_ = input_.size();
     return Progress::NeedsBytes;
   }
-  auto verdict = examine_head(std::string_view(input_).substr(0, end.size));
-  if (auto* fault = std::get_if<GateFault>(&verdict)) return refuse(std::move(*fault));
-  head_ = std::move(std::get<RequestHead>(verdict));
+  JudgedHead judged = examine_head(std::string_view(input_).substr(0, end.size));
+  head_ = std::move(judged.head);
+  if (judged.fault) return refuse(std::move(*judged.fault));
   input_.erase(0, end.size);
   stage_ = head_.has_body() ? Stage::Body : Stage::Complete;
   return Progress::HeadRead;

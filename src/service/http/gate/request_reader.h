@@ -19,7 +19,7 @@ class RequestReader {
     NeedsBytes,  // the rest has not come yet
     HeadRead,    // head() may be judged before more of the request is read
     Complete,    // head() and body() are whole
-    Refused,     // fault(); nothing more is read of this connection
+    Refused,     // fault(), and head() where it is well-formed; nothing more is read
   };
 
   void append(std::string_view bytes);

@@ -7,6 +7,8 @@
 namespace ssd1b {
 namespace {
 
+constexpr int kHighestPort = 65535;
+
 bool is_alphanumeric(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
@@ -98,7 +100,8 @@ bool is_host(std::string_view host) {
   if (end == host.size()) return true;
   const std::string_view port = host.substr(end + 1);
   return host[end] == ':' && !port.empty() && port.size() <= 5 &&
-         std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+         std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; }) &&
+         std::stoi(std::string(port)) <= kHighestPort;
 }
 
 }  // namespace ssd1b
