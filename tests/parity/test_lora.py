@@ -180,7 +180,13 @@ def test_ranks_and_alphas_that_differ(model_folder, plain, tmp_path):
     assert_equal_weights(tmp_path, model_folder("ssd1b"), pipe, ["--lora", file])
 
 
-@pytest.mark.parametrize("settings", [{}, {"use_rslora": True}])
+@pytest.mark.parametrize("settings", [
+    {},
+    {"use_rslora": True},
+    # Of several patterns that match the first counts; they are regular expressions of a name's end.
+    {"alpha_pattern": {"attn2.to_k": 2, "to_k": 24}},
+    {"alpha_pattern": {"attn1.to_.": 1, "^to_v": 9, "mid_block.*to_q": 5, r"down_blocks\.1.*to_q": 3}},
+])
 def test_settings_of_peft_in_the_metadata(model_folder, plain, tmp_path, settings):
     matrices = files.matrices_of(plain, ATTENTION, alpha=lambda name: 2.0 + len(name) % 2, seed=7)
     metadata = files.peft_metadata(matrices, **settings)

@@ -110,6 +110,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"norm_eps", "-1e-5"}, Refusal{"norm_num_groups", "null"},
         Refusal{"norm_num_groups", "48"}, Refusal{"num_attention_heads", "8"},
         Refusal{"num_class_embeds", "10"}, Refusal{"only_cross_attention", "true"},
+        Refusal{"only_cross_attention", "[false, true]"}, Refusal{"sample_size", "[64, 32]"},
         Refusal{"projection_class_embeddings_input_dim", "1536"},
         Refusal{"resnet_time_scale_shift", "\"scale_shift\""},
         Refusal{"reverse_transformer_layers_per_block", "null"},

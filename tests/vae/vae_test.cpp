@@ -21,7 +21,7 @@ ConfigDocument document(const Changes& changes = {}) {
     "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D",
                          "DownEncoderBlock2D"],
     "force_upcast": true, "in_channels": 3, "latent_channels": 4, "layers_per_block": 2,
-    "norm_num_groups": 32, "out_channels": 3, "sample_size": 1024, "scaling_factor": 0.13025,
+    "latents_mean": [0, 0, 0, 0], "latents_std": [1, 1, 1, 1], "norm_num_groups": 32, "out_channels": 3, "sample_size": 1024, "scaling_factor": 0.13025,
     "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D",
                        "UpDecoderBlock2D"]})";
   return ConfigDocument::parse(kText, "vae/config.json").with(changes);
@@ -78,7 +78,7 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair("in_channels", "1"), std::pair("out_channels", "4"),
                     std::pair("latent_channels", "0"), std::pair("layers_per_block", "-1"),
                     std::pair("scaling_factor", "0"), std::pair("latents_mean", "[0, 0, 0]"),
-                    std::pair("latents_std", "[1, 1, 1, 1]"), std::pair("force_upcast", "1")));
+                    std::pair("latents_std", "[1, 1, 1]"), std::pair("force_upcast", "1")));
 
 TEST(Vae, ModelSpaceGoesThereAndBack) {
   const Vae vae(VaeConfig::from(document(

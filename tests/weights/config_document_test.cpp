@@ -70,6 +70,19 @@ TEST(ConfigDocument, TakesNullForAbsent) {
   EXPECT_THAT(refusal_of([&] { config.text("b"); }), HasSubstr("b must be a string, got nothing"));
 }
 
+TEST(ConfigDocument, TakesBooleansAsPythonDoes) {
+  const ConfigDocument config =
+      document(R"({"null": null, "no": [false, false], "some": [false, true], "text": "false"})");
+
+  EXPECT_EQ(config.optional_boolean("null"), false);
+  EXPECT_EQ(config.optional_boolean("absent"), std::nullopt);
+  EXPECT_TRUE(config.is_all_false("null"));
+  EXPECT_TRUE(config.is_all_false("absent"));
+  EXPECT_TRUE(config.is_all_false("no"));
+  EXPECT_FALSE(config.is_all_false("some"));
+  EXPECT_THAT(refusal_of([&] { config.is_all_false("text"); }), HasSubstr("text must be"));
+}
+
 TEST(ConfigDocument, NamesFileKeyAndValueOfAWrongType) {
   const ConfigDocument config = document(
       R"({"f": 2.0, "big": 9223372036854775808, "s": "32", "l": [1, "x"], "n": [[1, [2.5]]], "o": {"k": 1.5}})");

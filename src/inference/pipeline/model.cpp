@@ -53,6 +53,16 @@ void check_tokenizer(const ClipTokenizer& tokenizer, const TextEncoderConfig& en
       "at least the tokenizer's model_max_length " + std::to_string(tokenizer.max_length()));
 }
 
+/// The hidden states of both prompts are put side by side.
+void check_lengths(const ModelFolder& folder, const ClipTokenizer& first,
+                   const ClipTokenizer& second) {
+  if (first.max_length() == second.max_length()) return;
+  throw Error(ErrorCode::BadModel, folder.tokenizer("tokenizer_2").string() +
+                                       ": model_max_length must be the first tokenizer's, " +
+                                       std::to_string(first.max_length()) + ", got " +
+                                       std::to_string(second.max_length()));
+}
+
 /// That the parts fit together: widths of embeddings, channels of latents.
 void check_parts(const ModelFolder& folder, const TextEncoderConfig& first,
                  const TextEncoderConfig& second, const UNetConfig& unet, const VaeConfig& vae) {
@@ -170,6 +180,7 @@ Model::Model(const ModelOptions& options, const c10::Device& device_of)
   const TextEncoderConfig& second = text_encoder_2.config;
   check_tokenizer(tokenizer, first, folder_.config("text_encoder"));
   check_tokenizer(tokenizer_2, second, folder_.config("text_encoder_2"));
+  check_lengths(folder_, tokenizer, tokenizer_2);
   check_parts(folder_, first, second, unet_config, vae_config);
   check_scheduler(folder_);
 

@@ -30,9 +30,11 @@ TextActivation activation_of(const ConfigDocument& document) {
 
 TextEncoderConfig TextEncoderConfig::from(const ConfigDocument& document,
                                           const std::string& class_name) {
+  // A whole CLIP's config has its text model's inside.
+  if (document.has("text_config")) return from(document.object("text_config"), class_name);
   const std::string model_type = document.optional_text("model_type").value_or("clip_text_model");
-  document.require(model_type == "clip_text_model", "model_type",
-                   "clip_text_model (this program knows no other)");
+  document.require(model_type == "clip_text_model" || model_type == "clip", "model_type",
+                   "clip_text_model or clip (this program knows no other)");
   TextEncoderConfig config;
   config.vocabulary = integer_between(document, "vocab_size", 49408, 1, kMaxTokens);
   config.width = integer_between(document, "hidden_size", 512, 1, kMaxWidth);

@@ -61,8 +61,7 @@ void refuse_unless_null(const ConfigDocument& document, const std::string& key) 
 }
 
 void refuse_true(const ConfigDocument& document, const std::string& key) {
-  document.require(!document.optional_boolean(key).value_or(false), key,
-                   "false (this program knows no other)");
+  document.require(document.is_all_false(key), key, "false (this program knows no other)");
 }
 
 /// Everything that diffusers' class can do and no relative of SDXL does. Not here, because the
@@ -278,7 +277,10 @@ UNetConfig UNetConfig::from(const ConfigDocument& document) {
   config.in_channels = integer_between(document, "in_channels", 4, 1, kMaxWidth);
   config.out_channels = integer_between(document, "out_channels", 4, 1, kMaxWidth);
   if (document.has("sample_size")) {
-    config.sample_size = integer_between(document, "sample_size", 0, 1, kMaxWidth);
+    const std::vector<std::int64_t> sides = document.integers_or_one("sample_size", 2);
+    document.require(sides[0] == sides[1] && sides[0] >= 1 && sides[0] <= kMaxWidth, "sample_size",
+                     "an integer from 1 to " + std::to_string(kMaxWidth) + ", or twice the same");
+    config.sample_size = sides[0];
   }
   config.center_input_sample = document.optional_boolean("center_input_sample").value_or(false);
   config.use_linear_projection = document.optional_boolean("use_linear_projection").value_or(false);

@@ -33,16 +33,15 @@ void require_blocks(const ConfigDocument& document, const std::string& key,
                    std::to_string(count) + " times " + known);
 }
 
+/// diffusers uses both or none.
 void read_latent_statistics(const ConfigDocument& document, VaeConfig& config) {
-  config.latents_mean = document.optional_numbers("latents_mean").value_or(std::vector<double>());
-  config.latents_std = document.optional_numbers("latents_std").value_or(std::vector<double>());
-  const std::string must = "a list of " + std::to_string(config.latent_channels) +
-                           " numbers (latents_mean and latents_std come together)";
-  for (const char* key : {"latents_mean", "latents_std"}) {
-    if (config.latents_mean.empty() && config.latents_std.empty()) return;
-    const std::size_t count = document.optional_numbers(key).value_or(std::vector<double>()).size();
-    document.require(count == static_cast<std::size_t>(config.latent_channels), key, must);
-  }
+  if (!document.has("latents_mean") || !document.has("latents_std")) return;
+  config.latents_mean = document.numbers("latents_mean");
+  config.latents_std = document.numbers("latents_std");
+  const auto channels = static_cast<std::size_t>(config.latent_channels);
+  const std::string must = "a list of " + std::to_string(channels) + " numbers";
+  document.require(config.latents_mean.size() == channels, "latents_mean", must);
+  document.require(config.latents_std.size() == channels, "latents_std", must);
   for (const double deviation : config.latents_std) {
     document.require(deviation > 0.0, "latents_std", "made of numbers above 0");
   }

@@ -120,6 +120,8 @@ std::string shown_value(const json& value) {
 
 bool is_text(const json& value) { return value.is_string(); }
 
+bool is_boolean(const json& value) { return value.is_boolean(); }
+
 bool is_nested_integers(const json& value) {
   return is_integer(value) || is_list_of(value, is_nested_integers);
 }
@@ -247,7 +249,15 @@ std::optional<std::string> ConfigDocument::optional_text(const std::string& key)
 }
 
 std::optional<bool> ConfigDocument::optional_boolean(const std::string& key) const {
-  return optional_value<bool>(key, kBoolean, [](const json& value) { return value.is_boolean(); });
+  if (json_->value.contains(key) && json_->value.at(key).is_null()) return false;
+  return optional_value<bool>(key, kBoolean, is_boolean);
+}
+
+bool ConfigDocument::is_all_false(const std::string& key) const {
+  if (!has(key)) return true;
+  const json& value = json_->value.at(key);
+  if (!is_list_of(value, is_boolean)) return !optional_boolean(key).value_or(false);
+  return std::find(value.begin(), value.end(), json(true)) == value.end();
 }
 
 std::optional<std::vector<std::int64_t>> ConfigDocument::optional_integers(

@@ -19,9 +19,9 @@ struct NestedIntegers {
 };
 
 /// A JSON object of a model folder, read once and never changed; Infinity, -Infinity and NaN are
-/// values of it as Python's json writes them. A key that is null counts as absent; keys that nobody
-/// asks for are ignored. Every getter throws Error(BadModel) that names file and key, what must
-/// hold and what came.
+/// values of it as Python's json writes them. A key that is null counts as absent, a boolean one as
+/// false; keys that nobody asks for are ignored. Every getter throws Error(BadModel) that names
+/// file and key, what must hold and what came.
 class ConfigDocument {
  public:
   /// Reads a regular file of at most `max_bytes`. Throws Error(BadModel) where it cannot be read,
@@ -58,7 +58,10 @@ class ConfigDocument {
   /// The same, and Infinity or -Infinity too.
   std::optional<double> optional_number_or_infinity(const std::string& key) const;
   std::optional<std::string> optional_text(const std::string& key) const;
+  /// null is false, as Python takes it.
   std::optional<bool> optional_boolean(const std::string& key) const;
+  /// Absent, null, false or a list of nothing else.
+  bool is_all_false(const std::string& key) const;
   std::optional<std::vector<std::int64_t>> optional_integers(const std::string& key) const;
   std::optional<std::vector<double>> optional_numbers(const std::string& key) const;
   std::optional<std::vector<std::string>> optional_texts(const std::string& key) const;

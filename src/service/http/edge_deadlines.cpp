@@ -72,6 +72,7 @@ void EdgeLoop::begin_stopping() {
   cut_off_at_ = now_ + kStopPatience;
   next_expiry_ = std::min(next_expiry_, cut_off_at_);
   // Those that have connected already are answered too.
+  listener_.let_nobody_in();
   for (int i = 0; i < kLastAccepts && has_unread_input(listener_.fd()); ++i) accept_all();
   listener_.close();
   accept_again_at_ = Clock::time_point::max();
@@ -84,7 +85,7 @@ void EdgeLoop::begin_stopping() {
       refuse(*connection, 503, Error(ErrorCode::ShuttingDown, kEnding));
     } else {
       // Fresh and idle ones have a moment for a request that is on its way.
-      set_deadline(*connection, now_ + kStoppingLinger);
+      set_deadline(*connection, now_ + kDrainingIdle);
     }
   }
 }

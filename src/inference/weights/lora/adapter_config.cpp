@@ -1,5 +1,6 @@
 #include "inference/weights/lora/adapter_config.h"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 
@@ -10,15 +11,21 @@ namespace ssd1b {
 namespace {
 
 constexpr const char* kMetadataKey = "lora_adapter_metadata";
+constexpr std::size_t kMaxPatternBytes = 512;
 constexpr const char* kPeftPrefix = "base_model.model.";
 
-/// PEFT's patterns are regular expressions; in files they are names of modules, some behind `^`.
-std::string plain_name(const ConfigDocument& document, const std::string& key,
-                       const std::string& pattern) {
-  const std::string name = pattern.rfind('^', 0) == 0 ? pattern.substr(1) : pattern;
-  document.require(name.find_first_of("\\*+?[](){}|^$") == std::string::npos, key,
-                   "made of plain names of modules");
-  return name;
+/// As get_pattern_key of peft.utils.other: a regular expression of the end of a module's name,
+/// which begins behind a dot.
+std::regex pattern_of(const ConfigDocument& document, const std::string& key,
+                      const std::string& pattern) {
+  const std::string must = "made of regular expressions of at most " +
+                           std::to_string(kMaxPatternBytes) + " bytes, as ECMAScript has them";
+  document.require(pattern.size() <= kMaxPatternBytes, key, must);
+  try {
+    return std::regex("(.*\\.)?(" + pattern + ")");
+  } catch (const std::regex_error&) {
+    document.fail(key, must);
+  }
 }
 
 /// `prefix`: what stands before each key, as `unet.`.
@@ -34,26 +41,26 @@ AdapterConfig parse(const ConfigDocument& document, const std::string& prefix) {
   if (document.has(patterns)) {
     const ConfigDocument alphas = document.object(patterns);
     for (const std::string& pattern : alphas.keys()) {
-      config.alphas[plain_name(document, patterns, pattern)] = alphas.number(pattern);
+      config.alphas.emplace_back(pattern_of(document, patterns, pattern), alphas.number(pattern));
     }
   }
   return config;
 }
 
-bool ends_with_module(const std::string& name, const std::string& end) {
-  if (name == end) return true;
-  const std::string tail = "." + end;
-  return name.size() > tail.size() &&
-         name.compare(name.size() - tail.size(), tail.size(), tail) == 0;
+/// Newer releases of transformers have the text model's parts without that name before them.
+std::string without_text_model(const std::string& module) {
+  const std::string start = "text_model.";
+  return module.rfind(start, 0) == 0 ? module.substr(start.size()) : module;
 }
 
 }  // namespace
 
 double AdapterConfig::factor(const std::string& module, std::int64_t rank) const {
-  double used = alpha;
-  for (const auto& [end, value] : alphas) {
-    if (ends_with_module(module, end)) used = value;
-  }
+  const auto first = std::find_if(alphas.begin(), alphas.end(), [&](const auto& each) {
+    return std::regex_match(module, each.first) ||
+           std::regex_match(without_text_model(module), each.first);
+  });
+  const double used = first == alphas.end() ? alpha : first->second;
   const auto size = static_cast<double>(rank);
   return used / (divides_by_root ? std::sqrt(size) : size);
 }

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
+#include <regex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "inference/weights/safetensors_file.h"
 
@@ -11,9 +13,11 @@ namespace ssd1b {
 
 /// PEFT's LoraConfig, as far as it says how much a LoRA weighs.
 struct AdapterConfig {
-  double alpha = 1.0;                    // lora_alpha
-  std::map<std::string, double> alphas;  // alpha_pattern, by the end of a module's name
-  bool divides_by_root = false;          // use_rslora: by the root of the rank
+  double alpha = 1.0;  // lora_alpha
+  /// alpha_pattern: the first that a module's name matches counts. In the order of the alphabet, as
+  /// PEFT and diffusers write it.
+  std::vector<std::pair<std::regex, double>> alphas;
+  bool divides_by_root = false;  // use_rslora: by the root of the rank
 
   /// What `up down` of a module is multiplied with.
   double factor(const std::string& module, std::int64_t rank) const;

@@ -20,12 +20,14 @@ bool is_middle_transformer(const std::string& module) {
   return module.rfind("mid_block_attentions_", 0) == 0 || module.rfind("middle_block_1_", 0) == 0;
 }
 
-/// The start of a module's name up to the number of its transformer block, or empty.
-std::string transformer_block(const std::string& module) {
+/// Whether a module lies in a transformer that the model has, in a block that it has not.
+bool is_deeper_than(const ModuleSpellings& unet, const std::string& module) {
   const std::string list = "_transformer_blocks_";
   const std::size_t at = module.find(list);
-  if (at == std::string::npos) return "";
-  return module.substr(0, module.find('_', at + list.size())) + "_";
+  if (at == std::string::npos) return false;
+  const std::size_t number = at + list.size();
+  return unet.has_start(module.substr(0, number)) &&
+         !unet.has_start(module.substr(0, module.find('_', number)) + "_");
 }
 
 /// Why the whole file cannot fit, or empty.
@@ -41,8 +43,7 @@ std::string reason(const std::vector<Misplaced>& misplaced, const LoraTarget& ta
              ") has none, and its other transformers have fewer blocks in other places, so what "
              "fits by name would change the wrong blocks";
     }
-    const std::string block = transformer_block(module);
-    is_deeper = is_deeper || (!block.empty() && !unet.has_start(block));
+    is_deeper = is_deeper || is_deeper_than(unet, module);
   }
   return is_deeper ? "this is a LoRA of a model with transformer blocks that this one (" +
                          target.model_type +
