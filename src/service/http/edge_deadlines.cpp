@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <vector>
 
 #include "service/http/edge_loop.h"
@@ -12,6 +14,7 @@ namespace {
 
 constexpr std::chrono::seconds kStopPatience{5};
 constexpr std::chrono::milliseconds kExpiryGrain{10};
+constexpr std::chrono::milliseconds kHandshake{1};
 constexpr int kLastAccepts = 64;  // calls of accept_all, for a backlog that fills as fast
 
 }  // namespace
@@ -71,8 +74,9 @@ void EdgeLoop::begin_stopping() {
   has_begun_stopping_ = true;
   cut_off_at_ = now_ + kStopPatience;
   next_expiry_ = std::min(next_expiry_, cut_off_at_);
-  // Those that have connected already are answered too.
+  // Those that have connected, or have begun to, are answered too.
   listener_.let_nobody_in();
+  std::this_thread::sleep_for(kHandshake);
   for (int i = 0; i < kLastAccepts && has_unread_input(listener_.fd()); ++i) accept_all();
   listener_.close();
   accept_again_at_ = Clock::time_point::max();

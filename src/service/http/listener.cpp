@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 
@@ -118,8 +119,13 @@ Listener::Refusal Listener::refuse_next(const std::string& reply) {
 }
 
 void Listener::let_nobody_in() {
-  sock_filter drops_all[] = {BPF_STMT(BPF_RET | BPF_K, 0)};
-  const sock_fprog program{1, drops_all};
+  constexpr std::uint32_t kFlags = 13;  // their byte in a TCP header
+  constexpr std::uint32_t kSyn = 0x02;
+  constexpr std::uint32_t kWhole = 0xffffffff;
+  sock_filter drops_syn[] = {BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kFlags),
+                             BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, kSyn, 0, 1),
+                             BPF_STMT(BPF_RET | BPF_K, 0), BPF_STMT(BPF_RET | BPF_K, kWhole)};
+  const sock_fprog program{4, drops_syn};
   // Where the system refuses, the moment of danger is as short as without.
   setsockopt(socket_.get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
 }

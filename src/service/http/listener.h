@@ -36,8 +36,8 @@ class Listener {
   enum class Refusal { Done, NobodyWaits, Failed };
   Refusal refuse_next(const std::string& reply);
 
-  /// From now on nobody connects any more: what can be accepted is all that will ever be. Without
-  /// it a connection could come between the last accept and the close, and be reset.
+  /// From now on nobody begins to connect. Without it a connection could come between the last
+  /// accept and the close, and be reset.
   void let_nobody_in();
   void close() { socket_.reset(); }
 
