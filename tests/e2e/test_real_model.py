@@ -99,3 +99,16 @@ def test_a_file_that_cannot_be_written_is_known_before_the_picture_is_made(tmp_p
     assert ended.returncode == 71
     assert "none/latents cannot be written: No such file" in ended.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_tokenizers_of_two_lengths_are_a_bad_model(tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(ICONS, model, ignore=shutil.ignore_patterns("training"))
+    file = model / "tokenizer_2" / "tokenizer_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "model_max_length": 50}))
+
+    done = subprocess.run([BIN / "ssd1b-generate", "--model", model, "--prompt", "a"], capture_output=True, text=True,
+                          cwd=tmp_path, timeout=120)
+
+    assert done.returncode == 65
+    assert "tokenizer_2: model_max_length must be the first tokenizer's, 77, got 50" in done.stderr

@@ -180,3 +180,14 @@ def test_a_body_over_256_kib(server):
     body = json.dumps({"prompt": "a", "negative_prompt": "b" * 262144})
 
     check_error(post_text(server, body.encode()), 413, "body_too_large")
+
+
+def test_a_refused_head_keeps_its_request_id_and_origin(start):
+    server = start("--cors-origin", "https://example.org")
+    headers = {"X-Request-Id": "mine", "Origin": "https://example.org", "Content-Encoding": "gzip"}
+
+    reply = requests.post(server.url + "/generate-image", data=b"{}", headers=headers, timeout=20)
+
+    check_error(reply, 415, "unsupported_media_type")
+    assert reply.headers["X-Request-Id"] == "mine"
+    assert reply.headers["Access-Control-Allow-Origin"] == "https://example.org"

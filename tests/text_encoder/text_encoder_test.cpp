@@ -68,6 +68,15 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair("max_position_embeddings", "0"),
                     std::pair("projection_dim", "\"1280\"")));
 
+TEST(TextEncoderConfig, IsReadFromAWholeClipsConfigToo) {
+  const ConfigDocument flat = document().with({{"model_type", "\"clip\""}});
+  const ConfigDocument whole = ConfigDocument::parse(
+      R"({"model_type": "clip", "text_config": )" + document().to_json() + "}", "config.json");
+
+  EXPECT_EQ(TextEncoderConfig::from(flat, kProjected).layers, 32);
+  EXPECT_EQ(TextEncoderConfig::from(whole, kProjected).projection_width, 1280);
+}
+
 TEST(TextEncoder, RefusesToSkipMoreLayersThanItHas) {
   const TextEncoder encoder(TextEncoderConfig::from(document(), kProjected));
 
