@@ -34,7 +34,7 @@ using FloatBlock = std::array<float, kBlock>;
 }
 
 /// Exact for finite values, subnormal ones too; others are found by the check of raw bits. No
-/// subnormal float on the way: processors take a hundred cycles for one.
+/// subnormal float on the way: processors are slow with those.
 [[gnu::always_inline]] inline float float_of_half(std::uint16_t half) {
   const std::uint32_t magnitude = static_cast<std::uint32_t>(half & 0x7fff) << 13;
   const std::uint32_t normal = magnitude + (112U << 23);

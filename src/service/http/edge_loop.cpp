@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <new>
 #include <utility>
 
 #include "logging/log.h"
@@ -122,9 +123,13 @@ void EdgeLoop::wait_for_events() {
 
 /// Where there is no memory one connection pays, not all.
 void EdgeLoop::protect(int fd, const std::function<void()>& act) {
+  ErrorCode code = ErrorCode::InternalError;
   try {
     const OutOfMemory fails(OutOfMemory::Means::Fail);
     return act();
+  } catch (const std::bad_alloc&) {
+    code = ErrorCode::OutOfMemory;
+    log_error("a connection is given up", {{"reason", "no memory"}});
   } catch (const std::exception& error) {
     log_error("a connection is given up", {{"reason", error.what()}});
   }
@@ -132,8 +137,7 @@ void EdgeLoop::protect(int fd, const std::function<void()>& act) {
   if (found == connections_.end() || found->second->phase == Phase::Handling) return;
   Connection& connection = *found->second;
   if (connection.phase == Phase::Lingering) return drop(connection);
-  refuse(connection, 503,
-         Error(ErrorCode::OutOfMemory, "the server has no memory for this request"));
+  refuse(connection, status_of(code), Error(code, "the server has no memory for this request"));
 }
 
 /// A descriptor may have been closed, and even given to another connection, by an event of the same

@@ -18,7 +18,7 @@
 
 namespace ssd1b {
 
-/// A message that the control thread is to send to the worker of this number.
+/// A message that is to be sent to the worker of this number.
 struct Order {
   int worker = 0;
   ServerMessage message;
@@ -31,7 +31,7 @@ struct WorkerLoad {
   double expected_s = 0.0;      // of that call; 0 where nothing was measured
 };
 
-/// What connections and the control thread share: accepted pictures, who makes them, and whether
+/// What connections and the control loop share: accepted pictures, who makes them, and whether
 /// new ones are accepted. Every accepted picture ends here, once, in end(). Thread-safe.
 class Desk {
  public:
@@ -61,7 +61,7 @@ class Desk {
   bool wait_until_empty(Clock::time_point until);
   void end_all(const JobFault& why);
 
-  // Called by the control thread.
+  // Called with the control loop's lock held, by whichever thread attends to the workers.
 
   void add_device(const std::string& device);
   void worker_is_ready(int worker, const ModelInfo& model);
