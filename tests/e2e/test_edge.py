@@ -283,7 +283,7 @@ def test_a_million_one_byte_chunks_are_refused_and_cost_no_memory(start):
     request = b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     chunks = b"1\r\nx\r\n" * 100_000
     sizes = []
-    for _ in range(10):
+    for _ in range(20):
         with server.connect() as connection:
             connection.sendall(request)
             for _ in range(10):
@@ -291,7 +291,8 @@ def test_a_million_one_byte_chunks_are_refused_and_cost_no_memory(start):
             assert status_of(read_to_end(connection)) == 413
         sizes.append(server.resident_kib())
 
-    assert sizes[-1] - sizes[1] <= 256, sizes  # the first bodies shape the heap
+    # The first bodies shape the heap, on a busy machine three or four of them; then it is as large as it gets.
+    assert sizes[-1] - sizes[9] <= 256, sizes
 
 
 def test_a_head_without_end_is_cut_off(start):
