@@ -1,30 +1,30 @@
 #include <utility>
 
-#include "wire/fields.h"
+#include "wire/flat_object_reader.h"
+#include "wire/flat_object_writer.h"
 #include "wire/messages.h"
 
 namespace ssd1b {
 namespace {
 
-using nlohmann::json;
-
-json to_json(const GenerationRequest& request) {
-  return json{
-      {"prompt", request.prompt},
-      {"negative_prompt", request.negative_prompt ? json(*request.negative_prompt) : json(nullptr)},
-      {"width", request.width_px},
-      {"height", request.height_px},
-      {"steps", request.steps},
-      {"guidance_scale", request.guidance_scale},
-      {"seed", request.seed},
-      {"scheduler", request.scheduler},
-      {"original_width", request.original_width_px},
-      {"original_height", request.original_height_px},
-      {"target_width", request.target_width_px},
-      {"target_height", request.target_height_px},
-      {"crop_top", request.crop_top_px},
-      {"crop_left", request.crop_left_px},
-      {"clip_skip", request.clip_skip}};
+std::string to_text(const GenerationRequest& request) {
+  return FlatObjectWriter()
+      .text("prompt", request.prompt)
+      .optional_text("negative_prompt", request.negative_prompt)
+      .integer("width", request.width_px)
+      .integer("height", request.height_px)
+      .integer("steps", request.steps)
+      .number("guidance_scale", request.guidance_scale)
+      .unsigned_integer("seed", request.seed)
+      .text("scheduler", request.scheduler)
+      .integer("original_width", request.original_width_px)
+      .integer("original_height", request.original_height_px)
+      .integer("target_width", request.target_width_px)
+      .integer("target_height", request.target_height_px)
+      .integer("crop_top", request.crop_top_px)
+      .integer("crop_left", request.crop_left_px)
+      .integer("clip_skip", request.clip_skip)
+      .take();
 }
 
 GenerationRequest request_from(const std::string& text) {
@@ -53,7 +53,7 @@ void expect_bare(const Frame& frame) { FlatObjectReader(frame.json).expect_end()
 
 struct Encoder {
   Frame operator()(const AdmitMessage& message) const {
-    return {FrameType::Admit, message.id, to_text(to_json(message.request)), {}};
+    return {FrameType::Admit, message.id, to_text(message.request), {}};
   }
   Frame operator()(const CancelMessage& message) const {
     return {FrameType::Cancel, message.id, "{}", {}};

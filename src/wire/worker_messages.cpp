@@ -1,12 +1,11 @@
 #include <utility>
 
-#include "wire/fields.h"
+#include "wire/flat_object_reader.h"
+#include "wire/flat_object_writer.h"
 #include "wire/messages.h"
 
 namespace ssd1b {
 namespace {
-
-using nlohmann::json;
 
 constexpr int kMaxSidePx = 1 << 14;
 
@@ -14,42 +13,43 @@ constexpr int kMaxSidePx = 1 << 14;
   throw Error(ErrorCode::MalformedRequest, "the worker's message is garbled: " + what);
 }
 
-json to_json(const ModelInfo& model) {
-  json names = json::array(), classes = json::array(), max_steps = json::array();
-  json min_steps = json::array(), unet_calls = json::array(), counts = json::array();
+std::string to_text(const ModelInfo& model) {
+  std::vector<std::string> names, classes;
+  std::vector<int> max_steps, min_steps, unet_calls, counts;
   for (const SchedulerInfo& each : model.schedulers) {
     names.push_back(each.name);
     classes.push_back(each.class_name);
     max_steps.push_back(each.max_steps);
     min_steps.push_back(each.min_steps);
-    counts.push_back(each.unet_calls.size());
-    for (const int calls : each.unet_calls) unet_calls.push_back(calls);
+    counts.push_back(static_cast<int>(each.unet_calls.size()));
+    unet_calls.insert(unet_calls.end(), each.unet_calls.begin(), each.unet_calls.end());
   }
-  return json{
-      {"type", model.type},
-      {"device", model.device},
-      {"dtype", model.dtype},
-      {"vae_dtype", model.vae_dtype},
-      {"vae_scale_factor", model.vae_scale_factor},
-      {"latent_channels", model.latent_channels},
-      {"prompt_token_limit", model.prompt_token_limit},
-      {"max_clip_skip", model.max_clip_skip},
-      {"guidance_embedded", model.guidance_embedded},
-      {"max_pictures", model.max_pictures},
-      {"steps", model.steps},
-      {"guidance_scale", model.guidance_scale},
-      {"width", model.width_px},
-      {"height", model.height_px},
-      {"scheduler", model.scheduler},
-      {"negative_prompt", model.negative_prompt ? json(*model.negative_prompt) : json(nullptr)},
-      {"scheduler_names", names},
-      {"scheduler_classes", classes},
-      {"scheduler_max_steps", max_steps},
-      {"scheduler_min_steps", min_steps},
-      {"scheduler_unet_calls", unet_calls},  // of all schedulers, one after another
-      {"scheduler_unet_call_counts", counts},
-      {"libtorch_version", model.libtorch_version},
-      {"cuda_version", model.cuda_version}};
+  return FlatObjectWriter()
+      .text("type", model.type)
+      .text("device", model.device)
+      .text("dtype", model.dtype)
+      .text("vae_dtype", model.vae_dtype)
+      .integer("vae_scale_factor", model.vae_scale_factor)
+      .integer("latent_channels", model.latent_channels)
+      .integer("prompt_token_limit", model.prompt_token_limit)
+      .integer("max_clip_skip", model.max_clip_skip)
+      .boolean("guidance_embedded", model.guidance_embedded)
+      .integer("max_pictures", model.max_pictures)
+      .integer("steps", model.steps)
+      .number("guidance_scale", model.guidance_scale)
+      .integer("width", model.width_px)
+      .integer("height", model.height_px)
+      .text("scheduler", model.scheduler)
+      .optional_text("negative_prompt", model.negative_prompt)
+      .texts("scheduler_names", names)
+      .texts("scheduler_classes", classes)
+      .integers("scheduler_max_steps", max_steps)
+      .integers("scheduler_min_steps", min_steps)
+      .integers("scheduler_unet_calls", unet_calls)  // of all schedulers, one after another
+      .integers("scheduler_unet_call_counts", counts)
+      .text("libtorch_version", model.libtorch_version)
+      .text("cuda_version", model.cuda_version)
+      .take();
 }
 
 std::vector<SchedulerInfo> schedulers_from(FlatObjectReader& fields) {
@@ -104,22 +104,24 @@ ModelInfo model_from(const std::string& text) {
   return model;
 }
 
-json to_json(const GeneratedImage& result) {
-  json codes = json::array(), messages = json::array();
+std::string to_text(const GeneratedImage& result) {
+  std::vector<std::string> codes, messages;
   for (const Warning& each : result.warnings) {
     codes.push_back(each.code);
     messages.push_back(each.message);
   }
-  return json{{"width", result.image.width_px},
-              {"height", result.image.height_px},
-              {"seed", result.seed},
-              {"prompt_tokens", result.prompt_tokens},
-              {"prompt_token_limit", result.prompt_token_limit},
-              {"warning_codes", codes},
-              {"warning_messages", messages},
-              {"text_encoder_ms", result.timings.text_encoder_ms},
-              {"denoise_ms", result.timings.denoise_ms},
-              {"vae_ms", result.timings.vae_ms}};
+  return FlatObjectWriter(FlatObjectWriter::BadText::Replace)
+      .integer("width", result.image.width_px)
+      .integer("height", result.image.height_px)
+      .unsigned_integer("seed", result.seed)
+      .integer("prompt_tokens", result.prompt_tokens)
+      .integer("prompt_token_limit", result.prompt_token_limit)
+      .texts("warning_codes", codes)
+      .texts("warning_messages", messages)
+      .number("text_encoder_ms", result.timings.text_encoder_ms)
+      .number("denoise_ms", result.timings.denoise_ms)
+      .number("vae_ms", result.timings.vae_ms)
+      .take();
 }
 
 Image image_from(FlatObjectReader& fields, std::vector<std::uint8_t> bytes) {
@@ -193,35 +195,42 @@ std::pair<ErrorCode, std::string> fault_from(const Frame& frame) {
 }
 
 std::string fault_text(ErrorCode code, const std::string& message) {
-  return to_text_replacing(json{{"code", name_of(code)}, {"message", message}});
+  return FlatObjectWriter(FlatObjectWriter::BadText::Replace)
+      .text("code", name_of(code))
+      .text("message", message)
+      .take();
 }
 
 struct Encoder {
   Frame operator()(ReadyMessage& message) const {
-    return {FrameType::Ready, 0, to_text(to_json(message.model)), {}};
+    return {FrameType::Ready, 0, to_text(message.model), {}};
   }
   Frame operator()(TickMessage&) const { return {FrameType::Tick, 0, "{}", {}}; }
   Frame operator()(ProgressMessage& message) const {
     return {FrameType::Progress,
             message.id,
-            to_text(json{{"step", message.progress.step},
-                         {"steps", message.progress.steps},
-                         {"unit_ms", message.unit_ms},
-                         {"unit_pictures", message.unit_pictures},
-                         {"leads_unit", message.leads_unit}}),
+            FlatObjectWriter()
+                .integer("step", message.progress.step)
+                .integer("steps", message.progress.steps)
+                .number("unit_ms", message.unit_ms)
+                .integer("unit_pictures", message.unit_pictures)
+                .boolean("leads_unit", message.leads_unit)
+                .take(),
             {}};
   }
   Frame operator()(PreviewMessage& message) const {
     Image& image = message.preview.image;
     return {FrameType::Preview, message.id,
-            to_text(json{{"width", image.width_px},
-                         {"height", image.height_px},
-                         {"step", message.preview.step},
-                         {"steps", message.preview.steps}}),
+            FlatObjectWriter()
+                .integer("width", image.width_px)
+                .integer("height", image.height_px)
+                .integer("step", message.preview.step)
+                .integer("steps", message.preview.steps)
+                .take(),
             std::move(image.rgb)};
   }
   Frame operator()(FinishedMessage& message) const {
-    std::string text = to_text_replacing(to_json(message.result));
+    std::string text = to_text(message.result);
     return {FrameType::Finished, message.id, std::move(text), std::move(message.result.image.rgb)};
   }
   Frame operator()(FailedMessage& message) const {

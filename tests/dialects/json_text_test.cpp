@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "service/dialects/write_json.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
@@ -74,6 +75,21 @@ TEST(JsonText, PositionIsTheBytes) {
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("byte 9"), std::string::npos) << error.what();
   }
+}
+
+TEST(JsonText, IsWhatTheLibraryWrites) {
+  const Json values[] = {
+      Json::object(),
+      Json::array(),
+      nullptr,
+      "",
+      "all of it plain: AZaz09+/=~ ",
+      "quote \" and \\ back",
+      "tab\t, newline\n, delete\x7F, nothing\x01",
+      "\xC3\xA9 and \xF0\x9F\x8D\x8E",
+      {{"b", 1}, {"a", {1.5, -2, true, false, nullptr, "x"}}, {"\"", {{"c", Json::array()}}}},
+      {Json::object(), {{"n", 18446744073709551615u}}, {}, ""}};
+  for (const Json& value : values) EXPECT_EQ(json_text(value), value.dump());
 }
 
 TEST(JsonText, WritingNeverThrows) {

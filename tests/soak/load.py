@@ -157,7 +157,7 @@ class Load:
         self.outcome = Outcome()
         self.next_number = 0
         self.in_flight = 0
-        self.idle = []
+        self.idle = collections.deque()  # each takes its turn: none idles until the server closes it
         self.due = collections.deque()
         self.alive = 0
         self.is_over = False
@@ -191,7 +191,7 @@ class Load:
             if (wait := due - time.monotonic()) > 0:
                 await asyncio.sleep(wait)
             if self.idle:
-                self._send(self.idle.pop(), due)
+                self._send(self.idle.popleft(), due)
             else:
                 self.due.append((self.next_number, due))
                 self.next_number += 1

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "wire/example_messages.h"
@@ -138,6 +139,21 @@ TEST(Messages, APromptThatIsNotUtf8DoesNotLeave) {
   request.prompt = "\xc3";
 
   EXPECT_THROW(encode(ServerMessage(AdmitMessage{1, request})), Error);
+}
+
+TEST(Messages, ANumberThatIsNotFiniteDoesNotLeave) {
+  GenerationRequest request = example_request();
+  request.guidance_scale = std::numeric_limits<double>::infinity();
+
+  EXPECT_THROW(encode(ServerMessage(AdmitMessage{1, request})), Error);
+}
+
+TEST(Messages, NumbersArriveToTheLastBit) {
+  for (const double value : {0.1, 1.0 / 3.0, 1e-300, 123456789.123456789, 5e300}) {
+    const auto progress = through_the_wire<ProgressMessage>(
+        WorkerMessage(ProgressMessage{4, {5, 25}, value, 2, false}));
+    EXPECT_EQ(progress.unit_ms, value);
+  }
 }
 
 /// What is said of a frame whose JSON was changed.

@@ -239,8 +239,4 @@ std::string written_number(std::string_view text, const std::string& path) {
   return finder.found;
 }
 
-std::string json_text(const Json& value) {
-  return value.dump(/*indent=*/-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
-}
-
 }  // namespace ssd1b

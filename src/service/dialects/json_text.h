@@ -20,7 +20,4 @@ Json parse_json(const std::string& text);
 /// holds it as it was written.
 std::string written_number(std::string_view text, const std::string& path);
 
-/// The text of a reply. Never throws: bytes that are not UTF-8 become U+FFFD.
-std::string json_text(const Json& value);
-
 }  // namespace ssd1b

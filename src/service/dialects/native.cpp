@@ -85,7 +85,7 @@ Json native_reply(const ImageRequest&, const PictureReply& reply) {
   }
   return {{"created", reply.created_at_s},
           {"model", reply.model},
-          {"images", images},
+          {"images", std::move(images)},
           {"timings_ms", timings_json(reply.timings)},
           {"prompt_tokens", reply.prompt_tokens},
           {"prompt_token_limit", reply.prompt_token_limit},

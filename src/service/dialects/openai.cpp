@@ -171,7 +171,7 @@ Json openai_reply(const ImageRequest& request, const PictureReply& reply) {
   }
   const GenerationRequest& picture = request.pictures.front();
   return {{"created", reply.created_at_s},
-          {"data", data},
+          {"data", std::move(data)},
           {"model", reply.model},
           {"background", "opaque"},
           {"output_format", name_of(request.format)},

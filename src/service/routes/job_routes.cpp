@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "service/dialects/write_json.h"
 #include "service/routes/job_store.h"
 #include "service/routes/make_pictures.h"
 #include "service/routes/picture_reply.h"

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "service/dialects/write_json.h"
 #include "service/image_files/image_files.h"
 #include "service/image_files/picture_settings.h"
 #include "service/routes/few_at_a_time.h"

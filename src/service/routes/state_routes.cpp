@@ -1,6 +1,7 @@
 #include "service/routes/state_routes.h"
 
 #include "service/dialects/json_text.h"
+#include "service/dialects/write_json.h"
 #include "service/dialects/model_names.h"
 #include "service/routes/model_document.h"
 #include "service/routes/version.h"

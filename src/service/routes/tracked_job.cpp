@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "service/dialects/write_json.h"
 #include "service/image_files/picture_settings.h"
 #include "service/routes/make_pictures.h"
 

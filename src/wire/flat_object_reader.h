@@ -33,10 +33,4 @@ class FlatObjectReader {
   std::vector<std::pair<std::string, nlohmann::json>> fields_;  // that were not taken yet
 };
 
-/// The object's text. Throws Error(InternalError) where a text is not UTF-8.
-std::string to_text(const nlohmann::json& object);
-
-/// The same, bytes that are not UTF-8 replaced: for messages of faults, which come from anywhere.
-std::string to_text_replacing(const nlohmann::json& object);
-
 }  // namespace ssd1b

@@ -1,4 +1,4 @@
-#include "wire/fields.h"
+#include "wire/flat_object_reader.h"
 
 #include <algorithm>
 #include <utility>
@@ -105,7 +105,8 @@ json FlatObjectReader::take(const char* name) {
                                   [&](const auto& field) { return field.first == name; });
   if (found == fields_.end()) refuse(std::string(name) + " is missing");
   json value = std::move(found->second);
-  fields_.erase(found);
+  *found = std::move(fields_.back());
+  fields_.pop_back();
   return value;
 }
 
@@ -167,18 +168,6 @@ std::vector<int> FlatObjectReader::small_integers(const char* name, int low, int
 
 void FlatObjectReader::expect_end() const {
   if (!fields_.empty()) refuse("no field has the name " + fields_.front().first);
-}
-
-std::string to_text(const json& object) {
-  try {
-    return object.dump();
-  } catch (const json::exception&) {
-    throw Error(ErrorCode::InternalError, "a text for the other process is not UTF-8");
-  }
-}
-
-std::string to_text_replacing(const json& object) {
-  return object.dump(-1, ' ', /*ensure_ascii=*/false, json::error_handler_t::replace);
 }
 
 }  // namespace ssd1b
