@@ -2,6 +2,7 @@
 
 import pytest
 
+from echo_server import EchoServer
 from running_server import RunningServer
 
 
@@ -28,3 +29,20 @@ def start():
     yield start_one
     for running in started:
         running.kill()
+
+
+@pytest.fixture
+def start_echo(tmp_path):
+    """Starts servers of tests/http/echo_server.cpp; each must still be well at the end of the test, and
+    end by itself."""
+    servers = []
+
+    def start_one(*options, **limits):
+        servers.append(EchoServer(tmp_path / f"log-{len(servers)}", *options, **limits))
+        return servers[-1]
+
+    yield start_one
+    for server in servers:
+        alive = server.process.poll() is None
+        status = server.end() if alive else server.process.returncode
+        assert alive and status == 0, (status, server.log.read_text()[-2000:])
