@@ -28,8 +28,7 @@ const char* stage_of(const std::vector<PictureEvent>& events) {
   const char* stage = "text_encoder";
   for (const PictureEvent& event : events) {
     if (std::holds_alternative<PictureFinished>(event.what)) return "vae";
-    const auto* progress = std::get_if<PictureProgress>(&event.what);
-    if (progress != nullptr && progress->step > 0) stage = "unet_call";
+    if (std::holds_alternative<PictureProgress>(event.what)) stage = "unet_call";
   }
   return stage;
 }

@@ -80,9 +80,10 @@ void DeviceLoop::open() {
 }
 
 int DeviceLoop::fail_opening(ErrorCode code, const std::string& message) {
-  engine_.reset();
   server_.send(FatalMessage{code, message});
   server_.finish_sending();
+  if (code == ErrorCode::DeviceLost) _exit(exit_status_of(code));  // as in run()
+  engine_.reset();
   return exit_status_of(code);
 }
 

@@ -7,8 +7,7 @@
 namespace ssd1b {
 namespace {
 
-const c10::Device kCpu(c10::kCPU);
-const c10::Device kGpu(c10::kCUDA, 0);
+const std::optional<int> kCpu, kTuring = 7, kGpu = 9;
 
 TEST(ChoosePrecision, AutoIsAFixedRule) {
   EXPECT_EQ(choose_precision("auto", "auto", kCpu, true).networks, at::kFloat);
@@ -16,6 +15,9 @@ TEST(ChoosePrecision, AutoIsAFixedRule) {
   EXPECT_EQ(choose_precision("auto", "auto", kGpu, true).networks, at::kHalf);
   EXPECT_EQ(choose_precision("auto", "auto", kGpu, true).vae, at::kBFloat16);
   EXPECT_EQ(choose_precision("auto", "auto", kGpu, false).vae, at::kHalf);
+  EXPECT_EQ(choose_precision("auto", "auto", kTuring, true).networks, at::kHalf);
+  EXPECT_EQ(choose_precision("auto", "auto", kTuring, true).vae, at::kFloat);
+  EXPECT_EQ(choose_precision("auto", "auto", kTuring, false).vae, at::kHalf);
 }
 
 TEST(ChoosePrecision, TheVaeFollowsTheModelUnlessItOverflows) {

@@ -2,42 +2,16 @@
 
 #include <ATen/ATen.h>
 #include <ATen/DeviceAccelerator.h>
-#include <ATen/SDPBackend.h>
 
 #include <set>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "inference/layers/cuda_kernels.h"
 #include "inference/pipeline/devices.h"
 #include "logging/log.h"
 
 namespace ssd1b {
-namespace {
-
-using at::SDPBackend;
-
-constexpr int kHopper = 9;  // major compute capability
-
-/// Exactly as many as Context expects: it does not check. cuDNN's attention is the fastest on
-/// Hopper and slower than flash attention before and after it; the others are for shapes that
-/// neither takes (the VAE's single head of 512).
-std::vector<std::int64_t> attention_order(int capability) {
-  std::vector<SDPBackend> order = {SDPBackend::flash_attention, SDPBackend::efficient_attention,
-                                   SDPBackend::cudnn_attention, SDPBackend::math,
-                                   SDPBackend::overrideable};
-  if (capability == kHopper) {
-    order = {SDPBackend::cudnn_attention, SDPBackend::flash_attention,
-             SDPBackend::efficient_attention, SDPBackend::math, SDPBackend::overrideable};
-  }
-  static_assert(at::num_sdp_backends == 5);
-  std::vector<std::int64_t> numbers;
-  for (const SDPBackend backend : order) numbers.push_back(static_cast<std::int64_t>(backend));
-  return numbers;
-}
-
-}  // namespace
 
 at::Tensor upload(const at::Tensor& host, const c10::Device& device) {
   if (!device.is_cuda()) return host.to(device);
@@ -78,21 +52,23 @@ std::int64_t free_device_memory(const c10::Device& device) {
   return static_cast<std::int64_t>(at::accelerator::getMemoryInfo(device.index()).first);
 }
 
+void give_back_free_memory(const c10::Device& device) {
+  if (device.is_cuda()) at::accelerator::emptyCache();
+}
+
 void set_up_device(const c10::Device& device) {
   if (!device.is_cuda()) return;
   at::accelerator::setDeviceIndex(device.index());
   at::Context& context = at::globalContext();
-  const int capability = compute_capability_major(device.index());
-  context.setSDPPriorityOrder(attention_order(capability));
+  // Which attention comes first is libtorch's choice by the GPU: cuDNN's on 9.0 and 10.0, flash
+  // attention elsewhere; it sets its order at the first call, whatever was set before.
   context.setAllowTF32CuDNN(false);
   context.setAllowTF32CuBLAS(false);
   // Measuring algorithms anew at every start would make other bytes of the same request.
   context.setBenchmarkCuDNN(false);
   context.setDeterministicCuDNN(true);
-  log_info("device set up", {{"capability", capability},
-                             {"attention", capability == kHopper ? "cudnn, flash, efficient, math"
-                                                                 : "flash, efficient, cudnn, math"},
-                             {"tf32", false}});
+  log_info("device set up",
+           {{"capability", compute_capability_major(device.index())}, {"tf32", false}});
 }
 
 }  // namespace ssd1b

@@ -35,6 +35,10 @@ class CallFence {
 /// Free bytes of a GPU, now.
 std::int64_t free_device_memory(const c10::Device& device);
 
+/// Blocks that libtorch keeps for later tensors go back to the GPU: blocks of the encoders' sizes
+/// are of no use to the VAE. Waits for the device.
+void give_back_free_memory(const c10::Device& device);
+
 /// Settings of libtorch that hold for the process and the thread that computes: which attention
 /// kernels are tried first, float32 that is float32, the same bytes for the same request. Logged.
 void set_up_device(const c10::Device& device);

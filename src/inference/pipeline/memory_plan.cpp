@@ -71,9 +71,12 @@ MemoryPlan::MemoryPlan(const MemoryNeeds& needs)
   const std::int64_t for_graphs = *room_ / kGraphShare;
   const bool has_graphs = text_encoders_stay_ && !needs.device_is_host && !needs.limit_is_given &&
                           *room_ - for_graphs >= std::max(call, whole);
-  if (!has_graphs) return;
-  graph_pixels_ = for_graphs / unet_call_bytes(needs.unet, weights.unet_element, 1, 1, 1);
-  *room_ -= for_graphs;
+  const std::int64_t pixel = unet_call_bytes(needs.unet, weights.unet_element, 1, 1, 1);
+  if (has_graphs) {
+    graph_pixels_ = for_graphs / pixel;
+    *room_ -= for_graphs;
+  }
+  call_pixels_ = *room_ / pixel;
 }
 
 std::optional<std::int64_t> MemoryPlan::tile(std::int64_t height, std::int64_t width) const {

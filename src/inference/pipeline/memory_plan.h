@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 #include "inference/unet/unet_config.h"
@@ -41,6 +42,8 @@ class MemoryPlan {
   bool text_encoders_stay() const { return text_encoders_stay_; }
   /// The side of a tile in latent pixels for a picture of that latent size; nullopt: in one piece.
   std::optional<std::int64_t> tile(std::int64_t height, std::int64_t width) const;
+  /// How many latent pixels, of all rows together, a UNet call that pictures share may have.
+  std::int64_t call_pixels() const { return call_pixels_; }
   /// Of how many latent pixels, of all rows together, the memory of UNet calls may be held by
   /// graphs; 0: there are none, as on the host, under a limit and where the encoders do not stay.
   std::int64_t graph_pixels() const { return graph_pixels_; }
@@ -50,6 +53,7 @@ class MemoryPlan {
   VaeConfig vae_;
   std::int64_t vae_element_ = 4;
   bool text_encoders_stay_ = true;
+  std::int64_t call_pixels_ = std::numeric_limits<std::int64_t>::max();
   std::int64_t graph_pixels_ = 0;
 };
 

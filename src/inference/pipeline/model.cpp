@@ -10,6 +10,7 @@
 
 #include "inference/layers/arrange_weights.h"
 #include "inference/pipeline/device_work.h"
+#include "inference/pipeline/devices.h"
 #include "inference/unet/family.h"
 #include "inference/weights/bind.h"
 #include "inference/weights/lora/lora.h"
@@ -151,6 +152,11 @@ void add_loras(ModelFolder& folder, const std::vector<LoraOption>& loras,
   }
 }
 
+std::optional<int> capability_of(const c10::Device& device) {
+  return device.is_cpu() ? std::nullopt
+                         : std::optional<int>(compute_capability_major(device.index()));
+}
+
 std::string cuda_version(const c10::Device& device) {
   if (!device.is_cuda()) return "";
   const long version = at::detail::getCUDAHooks().versionCUDART();  // 13000 is 13.0
@@ -164,8 +170,8 @@ Model::Model(const ModelOptions& options, const c10::Device& device_of)
       device(device_of),
       unet_config(UNetConfig::from(folder_.config("unet"))),
       vae_config(VaeConfig::from(folder_.config("vae"))),
-      precision(
-          choose_precision(options.dtype, options.vae_dtype, device, vae_config.force_upcast)),
+      precision(choose_precision(options.dtype, options.vae_dtype, capability_of(device),
+                                 vae_config.force_upcast)),
       tokenizer(load_tokenizer(folder_.tokenizer("tokenizer"), ClipPadding::EndOfText)),
       tokenizer_2(load_tokenizer(folder_.tokenizer("tokenizer_2"), ClipPadding::ExclamationMark)),
       schedulers(folder_.config("scheduler")),
@@ -238,7 +244,10 @@ void Model::load_networks() {
   LoadOptions load_vae = load;
   load_vae.dtype = precision.vae;
   LoadOptions load_text = load;
-  if (!memory.text_encoders_stay()) load_text.device = at::kCPU;
+  if (!memory.text_encoders_stay()) {
+    load_text.device = at::kCPU;
+    load_text.on_filled = nullptr;  // they compute on the GPU: the host only keeps their values
+  }
   // All headers are checked before the first large allocation.
   const std::array<BindingPlan, 3> plans = {
       plan(text_encoder, folder_.weights("text_encoder"), load_text),

@@ -30,7 +30,10 @@ std::unique_ptr<Engine> open_model(const ModelOptions& options) {
     return pipeline;
   } catch (const c10::OutOfMemoryError&) {
     throw Error(ErrorCode::NoDevice,
-                "device " + options.device + " has not enough free memory for the model's weights");
+                "device " + options.device + " has not enough free memory for the model");
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::OutOfMemory || device.is_cpu()) throw;
+    throw Error(ErrorCode::NoDevice, error.what());
   }
 }
 

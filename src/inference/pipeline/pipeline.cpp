@@ -81,14 +81,12 @@ std::vector<PictureEvent> Pipeline::step() {
         break;
     }
   } catch (const std::exception& error) {
-    const PictureFailed fault = fault_of(error);  // throws where the device is lost
-    if (fault.code == ErrorCode::OutOfMemory) unet_.drop();
-    events = {{picture.id(), fault}};
+    events = {{picture.id(), fault_of(error)}};  // throws where the device is lost
   }
   for (const PictureEvent& event : events) {
-    const bool has_ended = std::holds_alternative<PictureFinished>(event.what) ||
-                           std::holds_alternative<PictureFailed>(event.what);
-    if (has_ended) drop(event.id);
+    const auto* failed = std::get_if<PictureFailed>(&event.what);
+    if (failed != nullptr && failed->code == ErrorCode::OutOfMemory) unet_.drop();
+    if (failed != nullptr || std::holds_alternative<PictureFinished>(event.what)) drop(event.id);
   }
   return events;
 }
@@ -96,7 +94,11 @@ std::vector<PictureEvent> Pipeline::step() {
 Picture& Pipeline::next_picture() {
   std::vector<Turn> turns;
   turns.reserve(pictures_.size());
-  for (const auto& picture : pictures_) turns.push_back({picture->id(), picture->calls_left()});
+  for (const auto& picture : pictures_) {
+    // Where calls are shared, a picture that has its prompt costs the others nothing any more.
+    const bool is_to_join = shares_calls_ && picture->stage() == Picture::Stage::Encode;
+    turns.push_back({picture->id(), is_to_join ? 0 : picture->calls_left()});
+  }
   return *pictures_[turns_.next(turns)];
 }
 
@@ -124,10 +126,15 @@ void Pipeline::encode(Picture& picture) {
 std::vector<Picture*> Pipeline::group_of(Picture& leader) {
   std::vector<Picture*> group = {&leader};
   if (!shares_calls_) return group;
+  const at::Tensor& latents = leader.latents();
+  std::int64_t rows = leader.conditioning().rows();
+  const std::int64_t most_rows = model_.memory.call_pixels() / (latents.size(2) * latents.size(3));
   for (const auto& picture : pictures_) {
     if (picture.get() != &leader && picture->stage() == Picture::Stage::Denoise &&
         picture->request().width_px == leader.request().width_px &&
-        picture->request().height_px == leader.request().height_px) {
+        picture->request().height_px == leader.request().height_px &&
+        rows + picture->conditioning().rows() <= most_rows) {
+      rows += picture->conditioning().rows();
       group.push_back(picture.get());
     }
   }
@@ -153,9 +160,14 @@ std::vector<PictureEvent> Pipeline::denoise(Picture& leader) {
   std::int64_t row = 0;
   for (Picture* picture : group) {
     const std::int64_t rows = picture->conditioning().rows();
-    picture->feed(output.narrow(/*dim=*/0, row, rows));
+    const at::Tensor own = output.narrow(/*dim=*/0, row, rows);
     row += rows;
-    events.push_back({picture->id(), picture->progress()});
+    try {
+      picture->feed(own);
+      events.push_back({picture->id(), picture->progress()});
+    } catch (const std::exception& error) {  // of this picture alone
+      events.push_back({picture->id(), fault_of(error)});
+    }
   }
   fence_.mark();
   for (Picture* picture : group) picture->timings.denoise_ms += ms_since(begin);
@@ -194,10 +206,12 @@ PictureEvent Pipeline::decode(Picture& picture) {
     return tile ? decode_in_tiles(vae, input, *tile, model_.tick) : vae.decode(input, model_.tick);
   };
   at::Tensor pixels = decoded(model_.vae, model_.precision.vae);  // [1, 3, H, W]
-  if (!is_finite(pixels) && model_.precision.vae != at::kFloat) {
+  bool is_good = is_finite(pixels);
+  if (!is_good && model_.precision.vae != at::kFloat) {
     pixels = decoded(model_.full_precision_vae(), at::kFloat);
+    is_good = is_finite(pixels);
   }
-  if (!is_finite(pixels)) {
+  if (!is_good) {
     throw Error(ErrorCode::NonFiniteOutput, "the picture holds a value that is not finite");
   }
   GeneratedImage result = picture.result();

@@ -30,7 +30,6 @@ class Pipeline : public Engine {
   Pictures::iterator find(PictureId id);
   void drop(PictureId id);
 
-  PictureEvent work_on(Picture& picture);
   void encode(Picture& picture);
   PictureEvent decode(Picture& picture);
   /// One UNet call for `leader` and all pictures that may share it.

@@ -5,6 +5,8 @@
 namespace ssd1b {
 namespace {
 
+constexpr int kAmpere = 8;  // major compute capability, the first with bfloat16
+
 at::ScalarType parse_dtype(const std::string& option, const std::string& name) {
   if (name == "float32") return at::kFloat;
   if (name == "float16") return at::kHalf;
@@ -16,10 +18,10 @@ at::ScalarType parse_dtype(const std::string& option, const std::string& name) {
 }  // namespace
 
 Precision choose_precision(const std::string& dtype, const std::string& vae_dtype,
-                           const c10::Device& device, bool vae_needs_upcast) {
+                           std::optional<int> capability, bool vae_needs_upcast) {
   Precision precision;
   if (dtype == "auto") {
-    precision.networks = device.is_cpu() ? at::kFloat : at::kHalf;
+    precision.networks = capability ? at::kHalf : at::kFloat;
   } else {
     precision.networks = parse_dtype("dtype", dtype);
   }
@@ -27,7 +29,7 @@ Precision choose_precision(const std::string& dtype, const std::string& vae_dtyp
     precision.vae = parse_dtype("vae-dtype", vae_dtype);
   } else if (!vae_needs_upcast) {
     precision.vae = precision.networks;
-  } else if (device.is_cpu() || precision.networks == at::kFloat) {
+  } else if (capability.value_or(0) < kAmpere || precision.networks == at::kFloat) {
     precision.vae = at::kFloat;
   } else {
     precision.vae = at::kBFloat16;  // float32's range, so nothing overflows

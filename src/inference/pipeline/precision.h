@@ -1,8 +1,8 @@
 #pragma once
 
-#include <c10/core/Device.h>
 #include <c10/core/ScalarType.h>
 
+#include <optional>
 #include <string>
 
 namespace ssd1b {
@@ -14,10 +14,11 @@ struct Precision {
 };
 
 /// Follows the fixed rule behind `auto`: float32 on the CPU, float16 on CUDA; for the VAE the
-/// networks' dtype, but where it overflows in float16 (`vae_needs_upcast`) float32 on the CPU and
-/// bfloat16 on CUDA. Throws Error(Usage) for an unknown name.
+/// networks' dtype, but where it overflows in float16 (`vae_needs_upcast`) bfloat16 on a GPU that
+/// has it and float32 elsewhere. `capability` is the GPU's, its first number; nullopt: the CPU.
+/// Throws Error(Usage) for an unknown name.
 Precision choose_precision(const std::string& dtype, const std::string& vae_dtype,
-                           const c10::Device& device, bool vae_needs_upcast);
+                           std::optional<int> capability, bool vae_needs_upcast);
 
 /// float32, float16 or bfloat16.
 std::string dtype_name(at::ScalarType dtype);

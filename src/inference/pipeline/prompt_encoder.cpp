@@ -42,14 +42,18 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-/// Text encoders that do not stay on the device are there while this lives.
+/// Text encoders that do not stay on the device are there from begin() until this ends, also where
+/// begin() throws because only some of them fit.
 class VisitOfEncoders {
  public:
-  explicit VisitOfEncoders(const Model& model) : model_(model) {
-    for (const auto& home : model_.text_encoder_homes) home->go_to_device();
-  }
+  explicit VisitOfEncoders(const Model& model) : model_(model) {}
   ~VisitOfEncoders() {
+    if (model_.text_encoder_homes.empty()) return;
     for (const auto& home : model_.text_encoder_homes) home->come_home();
+    give_back_free_memory(model_.device);
+  }
+  void begin() {
+    for (const auto& home : model_.text_encoder_homes) home->go_to_device();
   }
   VisitOfEncoders(const VisitOfEncoders&) = delete;
   VisitOfEncoders& operator=(const VisitOfEncoders&) = delete;
@@ -92,7 +96,8 @@ PromptEncoder::EncodedTexts PromptEncoder::encode_texts(const std::vector<Text>&
 }
 
 std::shared_ptr<const PromptEncoding> PromptEncoder::make(const GenerationRequest& request) const {
-  const VisitOfEncoders visit(model_);
+  VisitOfEncoders visit(model_);
+  visit.begin();
   auto encoding = std::make_shared<PromptEncoding>();
   const int limit = model_.info.prompt_token_limit;
   const bool guided = is_guided(request, model_.info);

@@ -11,7 +11,7 @@ namespace ssd1b {
 /// A picture in the making, as the turn order sees it.
 struct Turn {
   PictureId id = 0;
-  int calls_left = 0;  // UNet calls; 0 where only the decode is left
+  int calls_left = 0;  // UNet calls; 0 for what is to be done first: the decode, as a rule
 };
 
 /// Whose unit of work comes next: the picture with the fewest calls left, so that short pictures

@@ -156,6 +156,10 @@ bool UNetGraphs::attempt(const std::function<void()>& work) {
   try {
     work();
     return true;
+  } catch (const c10::OutOfMemoryError&) {
+    log_warn("recorded UNet calls are dropped", {{"reason", "the device's memory ran out"}});
+    drop();
+    return false;
   } catch (const c10::Error& error) {
     why = error.what_without_backtrace();
   } catch (const std::exception& error) {
