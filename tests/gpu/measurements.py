@@ -4,6 +4,7 @@ import json
 import random
 import statistics
 import subprocess
+import threading
 import time
 
 import models
@@ -133,6 +134,21 @@ def their_picture(pipe, request, noise_dtype):
     return torch.from_numpy(np.array(picture)), seen["latents"]
 
 
+def kernels(stage):
+    """Our kernels beside ATen's in their place, both against float64."""
+    if stage.is_cpu:
+        stage.report(skipped="kernels are of GPUs")
+        return
+    done = subprocess.run([stage.bin / "ssd1b-kernel-run", "--device", stage.device],
+                          capture_output=True, text=True, check=False)
+    print(done.stderr)
+    done.check_returncode()
+    results = json.loads(done.stdout)
+    stage.report(results=results)
+    wrong = [each for each in results if not each["ours_error"] <= max(1.1 * each["aten_error"], 1e-3)]
+    assert not wrong, wrong
+
+
 def small_parity(stage):
     """Pictures of small models against float32 diffusers on the CPU, and diffusers' own on the
     device in the same dtype against the same: ours must not be worse by more than 1 dB."""
@@ -163,7 +179,8 @@ def model(stage):
     """A model of the size asked for, with random weights in half precision on disk."""
     if not stage.model.exists():
         part = stage.model.with_suffix(".part")
-        models.save_model(SPECS[stage.size], part, seed=1, dtype=torch.float32 if stage.is_cpu else torch.float16)
+        models.save_model(SPECS[stage.size], part, seed=1, device=stage.device,
+                          dtype=torch.float32 if stage.is_cpu else torch.float16)
         part.rename(stage.model)
     size = sum(file.stat().st_size for file in stage.model.rglob("*") if file.is_file())
     stage.report(bytes=size)
@@ -299,6 +316,49 @@ def pictures(stage):
             "ours": summary([each["total_ms"] for each in totals]), "ours_last": totals[-1]}})
         stage.result[f"batch_{count}"]["eager"] = time_their_pictures(stage, pipe, count, requests[0])
         stage.report()
+
+
+class MostMemory:
+    """The most of the device's memory that was taken while it lives, of all processes."""
+
+    def __init__(self, stage):
+        self.device = stage.device
+        self.before = self.least_free = self._free()
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._watch)
+        self.thread.start()
+
+    def _free(self):
+        return torch.cuda.mem_get_info(self.device)[0]
+
+    def _watch(self):
+        while not self.over.wait(0.002):
+            self.least_free = min(self.least_free, self._free())
+
+    def end(self):
+        self.over.set()
+        self.thread.join()
+        return self.before - self.least_free
+
+
+def memory(stage):
+    """What whole pictures take of the device, CUDA's own memory included: as it comes, and under a
+    limit that the text encoders do not fit. The pictures are the same."""
+    if stage.is_cpu:
+        stage.report(skipped="the host's memory has no limit")
+        return
+    limit = int(5.5 * 2**30)
+    requests = [request_of(stage, SEED + i) for i in range(2)]
+    pictures = {}
+    for name, flags in {"as_it_comes": (), "limited": ("--device-memory-limit", limit)}.items():
+        most = MostMemory(stage)
+        pictures[name], report = engine(stage, stage.model, requests, half(stage), "--batch-invariant", *flags)
+        stage.report(**{name: {"most_bytes": most.end(), "total_ms": report["total_ms"]}})
+    differ = [name for name, value in pictures["limited"].items()
+              if not torch.equal(value, pictures["as_it_comes"][name])]
+    stage.report(limit_bytes=limit, differ=differ)
+    assert not differ, differ
+    assert stage.result["limited"]["most_bytes"] <= limit, stage.result
 
 
 def pictures_compiled(stage):

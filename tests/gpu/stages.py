@@ -13,7 +13,7 @@ HERE = Path(__file__).resolve().parent
 TOP = HERE.parents[1]
 TARGETS = ["weights_test", "tokenizer_test", "layers_test", "unet_test", "vae_test", "text_encoder_test",
            "schedulers_test", "device_graph_test", "pipeline_test", "model_files_test", "ssd1b-probe",
-           "ssd1b-engine-run", "ssd1b_kernels", "ssd1b_cuda_graph"]
+           "ssd1b-engine-run", "ssd1b-kernel-run", "ssd1b_kernels", "ssd1b_cuda_graph"]
 
 
 class Stage:

@@ -171,7 +171,7 @@ def draw_weights(module, generator):
     gain = VAE_GAIN if isinstance(module, AutoencoderKL) else UNET_GAIN
     with torch.no_grad():
         for name, parameter in module.named_parameters():
-            noise = torch.randn(parameter.shape, generator=generator)
+            noise = torch.randn(parameter.shape, generator=generator, device=generator.device)
             if "embedding.weight" in name:
                 parameter.copy_(0.7 * noise)
             elif parameter.dim() >= 2:
@@ -224,17 +224,18 @@ def vae_of(spec):
     )
 
 
-def save_model(spec, folder, seed=0, dtype=torch.float32):
-    """Writes a model folder in diffusers' layout."""
+def save_model(spec, folder, seed=0, dtype=torch.float32, device="cpu"):
+    """Writes a model folder in diffusers' layout, its weights drawn on `device`."""
     folder = Path(folder)
-    generator = torch.Generator("cpu").manual_seed(seed)
+    generator = torch.Generator(device).manual_seed(seed)
     vocabulary = spec["vocabulary"]
-    parts = {
-        "text_encoder": CLIPTextModel(text_config(spec["text"], vocabulary)),
-        "text_encoder_2": CLIPTextModelWithProjection(text_config(spec["text_2"], vocabulary)),
-        "unet": unet_of(spec),
-        "vae": vae_of(spec),
-    }
+    with torch.device(device):
+        parts = {
+            "text_encoder": CLIPTextModel(text_config(spec["text"], vocabulary)),
+            "text_encoder_2": CLIPTextModelWithProjection(text_config(spec["text_2"], vocabulary)),
+            "unet": unet_of(spec),
+            "vae": vae_of(spec),
+        }
     for name, part in parts.items():
         draw_weights(part, generator).to(dtype).save_pretrained(folder / name)
     write_tokenizers(folder, vocabulary)

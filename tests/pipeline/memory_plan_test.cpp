@@ -117,5 +117,15 @@ TEST(MemoryPlan, OnTheHostNothingIsMoved) {
   EXPECT_EQ(plan.tile(128, 128), 64);
 }
 
+TEST(MemoryPlan, CallsThatPicturesShareFitBesideTheWeights) {
+  const MemoryNeeds needs = ssd1b(5500 * kMega);
+  const MemoryPlan plan(needs);
+
+  EXPECT_GE(plan.call_pixels(), 2 * 128 * 128);
+  EXPECT_LE(unet_call_bytes(needs.unet, needs.weights.unet_element, 1, 1, plan.call_pixels()),
+            (5500 - 2830) * kMega);
+  EXPECT_GT(MemoryPlan().call_pixels(), 1 << 30);  // no limit
+}
+
 }  // namespace
 }  // namespace ssd1b

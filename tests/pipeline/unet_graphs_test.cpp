@@ -163,7 +163,6 @@ TEST_F(UNetGraphsTest, ANanEqualsItself) {
 
 TEST_F(UNetGraphsTest, ARecordingThatFailsCostsNothingButTheGraphs) {
   for (const auto& fault : std::vector<std::function<void()>>{
-           [] { TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory"); },
            [] { TORCH_CHECK(false, "operation not permitted when stream is capturing"); },
            [] { throw std::runtime_error("something else"); }}) {
     world_ = World();
@@ -176,6 +175,21 @@ TEST_F(UNetGraphsTest, ARecordingThatFailsCostsNothingButTheGraphs) {
     EXPECT_EQ(world_.recordings, 1);
     EXPECT_EQ(world_.replays, 0);
   }
+}
+
+TEST_F(UNetGraphsTest, WantOfMemoryHalvesTheRoomOfGraphs) {
+  UNetGraphs unet = graphs(/*room=*/6 * 16);
+  call(unet, 3, /*rows=*/1);
+  EXPECT_EQ(world_.recordings, 1);
+  world_.at_recording = [] { TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory"); };
+  call(unet, 2, /*rows=*/4);
+  EXPECT_EQ(world_.recordings, 2);
+  world_.at_recording = nullptr;
+
+  call(unet, 3, /*rows=*/4);  // does not fit any more
+  EXPECT_EQ(world_.recordings, 2);
+  call(unet, 3, /*rows=*/1);
+  EXPECT_EQ(world_.recordings, 3);
 }
 
 TEST_F(UNetGraphsTest, AReplayThatFailsBecomesAPlainCall) {

@@ -157,8 +157,10 @@ bool UNetGraphs::attempt(const std::function<void()>& work) {
     work();
     return true;
   } catch (const c10::OutOfMemoryError&) {
-    log_warn("recorded UNet calls are dropped", {{"reason", "the device's memory ran out"}});
+    room_ /= 2;
     drop();
+    log_warn("UNet calls are recorded anew, fewer of them",
+             {{"reason", "the device's memory ran out"}, {"pixels", room_}});
     return false;
   } catch (const c10::Error& error) {
     why = error.what_without_backtrace();

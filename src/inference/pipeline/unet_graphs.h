@@ -17,8 +17,8 @@ class RecordedCall;
 /// Calls the UNet. A size that comes again is recorded as a graph, from then on its calls are
 /// replays: the same kernels, launched at once. The first replay is compared with the plain call on
 /// the same inputs; where one bit differs, or where recording or replaying fails, a warning is
-/// logged and all calls are plain from then on: no caller ever sees such a fault. Used by the
-/// device thread only.
+/// logged and all calls are plain from then on: no caller ever sees such a fault. Where memory ran
+/// out, graphs are given up, and have half the room from then on. Used by the device thread only.
 class UNetGraphs {
  public:
   using Call = std::function<at::Tensor(const UNetInput&)>;
@@ -64,7 +64,7 @@ class UNetGraphs {
 
   const Call plain_;
   MakeDeviceGraph make_graph_;
-  const std::int64_t room_;
+  std::int64_t room_;
   std::int64_t calls_ = 0;
   std::vector<Size> sizes_;
 };
