@@ -49,6 +49,10 @@ void WeightArranger::operator()(Parameter& parameter) {
 std::vector<at::Tensor> WeightArranger::forms_of(const Parameter& parameter) {
   const at::Tensor& weight = parameter.value;
   if (parameter.use == ParameterUse::Matrix) return {onednn_matrix(weight, kRows)};
+  if (parameter.use == ParameterUse::Gated) {
+    const std::vector<at::Tensor> halves = weight.chunk(2);
+    return {onednn_matrix(halves[0], kRows), onednn_matrix(halves[1], kRows)};
+  }
   if (weight.size(2) == 1) return {onednn_matrix(weight.flatten(1), kRows)};  // of every pixel
   std::vector<at::Tensor> forms{kernel_of(weight, (weight.size(2) - 1) / 2)};
   if (parameter.use == ParameterUse::Upsampling) {

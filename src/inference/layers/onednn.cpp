@@ -19,6 +19,8 @@ using MaybeTensor = std::optional<at::Tensor>;
 
 using LinearFunction = at::Tensor(const at::Tensor&, const at::Tensor&, const MaybeTensor&,
                                   std::string_view, Scalars, Words);
+using BinaryFunction = at::Tensor(const at::Tensor&, const at::Tensor&, const at::Tensor&,
+                                  const MaybeTensor&, std::string_view);
 using ConvFunction = at::Tensor(const at::Tensor&, const at::Tensor&, const MaybeTensor&, Sizes,
                                 Sizes, Sizes, std::int64_t, std::string_view, Scalars, Words);
 using MatrixFunction = at::Tensor(const at::Tensor&, std::optional<std::int64_t>);
@@ -28,12 +30,12 @@ using KernelFunction = at::Tensor(const at::Tensor&, Sizes, Sizes, Sizes, std::i
 
 /// An operator that libtorch has for its compiler, reached by its registered name.
 template <typename Function>
-c10::TypedOperatorHandle<Function> operator_named(const char* name) {
-  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").typed<Function>();
+c10::TypedOperatorHandle<Function> operator_named(const char* name, const char* overload = "") {
+  return c10::Dispatcher::singleton().findSchemaOrThrow(name, overload).typed<Function>();
 }
 
-bool is_registered(const char* name) {
-  return c10::Dispatcher::singleton().findSchema({name, ""}).has_value();
+bool is_registered(const char* name, const char* overload = "") {
+  return c10::Dispatcher::singleton().findSchema({name, overload}).has_value();
 }
 
 bool multiplies_bfloat16() {
@@ -42,6 +44,12 @@ bool multiplies_bfloat16() {
 }
 
 constexpr std::array<std::int64_t, 2> kOnes = {1, 1};
+
+at::Tensor linear_then(const char* activation, Words variant, const at::Tensor& input,
+                       const at::Tensor& matrix, const MaybeTensor& bias) {
+  static const auto linear = operator_named<LinearFunction>("mkldnn::_linear_pointwise");
+  return linear.call(input, matrix, bias, activation, Scalars(), variant);
+}
 
 }  // namespace
 
@@ -52,6 +60,7 @@ bool has_onednn(at::ScalarType dtype) {
                            "mkldnn::data_ptr", "mkldnn::_nbytes"}) {
     if (!is_registered(name)) return false;
   }
+  if (!is_registered("mkldnn::_linear_pointwise", "binary")) return false;
   return dtype == at::kFloat || (dtype == at::kBFloat16 && multiplies_bfloat16());
 }
 
@@ -62,8 +71,18 @@ at::Tensor onednn_matrix(const at::Tensor& weight, std::int64_t rows) {
 
 at::Tensor onednn_linear(const at::Tensor& input, const at::Tensor& matrix,
                          const MaybeTensor& bias) {
-  static const auto linear = operator_named<LinearFunction>("mkldnn::_linear_pointwise");
-  return linear.call(input, matrix, bias, "none", Scalars(), "");
+  return linear_then("none", "", input, matrix, bias);
+}
+
+at::Tensor onednn_linear_gelu(const at::Tensor& input, const at::Tensor& matrix,
+                              const at::Tensor& bias) {
+  return linear_then("gelu", "none", input, matrix, bias);
+}
+
+at::Tensor onednn_linear_times(const at::Tensor& input, const at::Tensor& matrix,
+                               const at::Tensor& bias, const at::Tensor& factor) {
+  static const auto linear = operator_named<BinaryFunction>("mkldnn::_linear_pointwise", "binary");
+  return linear.call(input, factor, matrix, bias, "mul");
 }
 
 at::Tensor onednn_kernel(const at::Tensor& weight, std::int64_t padding, const PictureSize& size) {

@@ -19,6 +19,13 @@ at::Tensor onednn_matrix(const at::Tensor& weight, std::int64_t rows);
 at::Tensor onednn_linear(const at::Tensor& input, const at::Tensor& matrix,
                          const std::optional<at::Tensor>& bias);
 
+/// gelu(at::linear), rounded once.
+at::Tensor onednn_linear_gelu(const at::Tensor& input, const at::Tensor& matrix,
+                              const at::Tensor& bias);
+/// at::linear times `factor` of the result's shape, rounded once.
+at::Tensor onednn_linear_times(const at::Tensor& input, const at::Tensor& matrix,
+                               const at::Tensor& bias, const at::Tensor& factor);
+
 /// A size of input, of a convolution.
 struct PictureSize {
   std::int64_t pictures, height, width;

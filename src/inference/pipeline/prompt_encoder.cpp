@@ -110,8 +110,11 @@ std::shared_ptr<const PromptEncoding> PromptEncoder::make(const GenerationReques
       upload(time_ids(request, model_.precision.networks), model_.device);
   UNetPrompt rows{encoded.hidden, encoded.pooled, time_ids_row, {}};
   if (has_zeros) {
-    rows.embeddings = at::cat({at::zeros_like(rows.embeddings), rows.embeddings});  // [2, L, D]
-    rows.pooled = at::cat({at::zeros_like(rows.pooled), rows.pooled});              // [2, P]
+    // On the CPU, where no pictures share calls, the UNet leaves the zeros out.
+    if (!model_.device.is_cpu()) {
+      rows.embeddings = at::cat({at::zeros_like(rows.embeddings), rows.embeddings});  // [2, L, D]
+    }
+    rows.pooled = at::cat({at::zeros_like(rows.pooled), rows.pooled});  // [2, P]
   }
   if (guided) rows.time_ids = at::cat({time_ids_row, time_ids_row});  // [2, 6]
   encoding->tokens_needed = encoded.tokens_needed.back();

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include "inference/layers/cuda_kernels.h"
+#include "inference/layers/onednn.h"
 
 namespace ssd1b {
 namespace {
@@ -46,9 +47,16 @@ std::int64_t inner_width(const TransformerConfig& config) {
 }  // namespace
 
 FeedForward::FeedForward(std::int64_t width)
-    : proj_in(width, 2 * kFeedForward * width), proj_out(kFeedForward * width, width) {}
+    : proj_in(width, 2 * kFeedForward * width), proj_out(kFeedForward * width, width) {
+  proj_in.weight.use = ParameterUse::Gated;
+}
 
 at::Tensor FeedForward::operator()(const at::Tensor& hidden) const {
+  if (const std::vector<at::Tensor>& halves = proj_in.weight.arranged; !halves.empty()) {
+    const std::vector<at::Tensor> biases = proj_in.bias->value.chunk(2);
+    const at::Tensor gates = onednn_linear_gelu(hidden, halves[1], biases[1]);
+    return proj_out(onednn_linear_times(hidden, halves[0], biases[0], gates));
+  }
   const at::Tensor both = proj_in(hidden);  // [B, T, 8 width]
   if (const auto gated = cuda_geglu(both)) return proj_out(*gated);
   const std::vector<at::Tensor> halves = both.chunk(2, -1);  // values, gates
@@ -64,8 +72,13 @@ TransformerBlock::TransformerBlock(const AttentionConfig& config)
       ff(config.width) {}
 
 at::Tensor TransformerBlock::operator()(const at::Tensor& hidden, const KeysValues& prompt) const {
-  at::Tensor out = attn1(norm1(hidden)).add_(hidden);
-  out = attn2(norm2(out), prompt).add_(out);
+  const at::Tensor out = attn1(norm1(hidden)).add_(hidden);
+  const std::int64_t prompts = prompt.keys.size(0);
+  const std::int64_t without = out.size(0) - prompts;
+  const at::Tensor prompted = out.narrow(/*dim=*/0, without, prompts);
+  prompted.add_(attn2(norm2(prompted), prompt));
+  // Attention to keys and values of zeros is zero, of which the last product makes its bias.
+  if (without > 0) out.narrow(/*dim=*/0, 0, without).add_(attn2.to_out.bias->value);
   return ff(norm3(out)).add_(out);
 }
 

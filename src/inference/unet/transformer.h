@@ -26,7 +26,8 @@ struct FeedForward {
 /// Self-attention, cross-attention to the prompt and feed-forward, each added to its input.
 struct TransformerBlock {
   explicit TransformerBlock(const AttentionConfig& config);
-  /// hidden [B, T, D] -> the same
+  /// hidden [B, T, D] -> the same. `prompt` is of the last rows; rows before them, if any, have one
+  /// of zeros.
   at::Tensor operator()(const at::Tensor& hidden, const KeysValues& prompt) const;
 
   LayerNorm norm1, norm2, norm3;

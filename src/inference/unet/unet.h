@@ -17,7 +17,7 @@ namespace ssd1b {
 /// All that a call needs of prompt, sizes and guidance: made once a picture, one row a row of the
 /// call.
 struct UNetConditioning {
-  std::vector<KeysValues> prompt;  // keys and values of every transformer block, in order
+  std::vector<KeysValues> prompt;  // of every transformer block, in order, as embeddings below
   at::Tensor added_embedding;      // [B, T]: pooled prompt and sizes
   at::Tensor guidance;             // [B, guidance_width]; undefined where guidance is not embedded
 
@@ -26,13 +26,15 @@ struct UNetConditioning {
 
 /// What UNet::prepare reads, all in the UNet's dtype and on its device.
 struct UNetPrompt {
-  at::Tensor embeddings;  // [B, L, cross_attention_width]
-  at::Tensor pooled;      // [B, pooled_width]
-  at::Tensor time_ids;    // [B, 6]: original height, width, crop top, left, target height, width
-  at::Tensor guidance;    // [B, guidance_width] of guidance_sinusoids, or undefined
+  // [B, L, cross_attention_width]. Of fewer rows: the first have zeros, which cost nothing so.
+  at::Tensor embeddings;
+  at::Tensor pooled;    // [B, pooled_width]
+  at::Tensor time_ids;  // [B, 6]: original height, width, crop top, left, target height, width
+  at::Tensor guidance;  // [B, guidance_width] of guidance_sinusoids, or undefined
 };
 
-/// The rows of several pictures behind one another. Their prompts must be equally long.
+/// The rows of several pictures behind one another. Their prompts must be equally long, and each
+/// row must have one.
 UNetConditioning concat_rows(const std::vector<const UNetConditioning*>& parts);
 
 struct UNetInput {

@@ -14,6 +14,7 @@ namespace ssd1b {
 enum class ParameterUse {
   Other,
   Matrix,       // of a Linear
+  Gated,        // of a Linear whose first half is multiplied by gelu of its second
   Convolution,  // stride 1, the picture keeps its size
   Upsampling,   // the 3x3 convolution of an Upsample
 };
