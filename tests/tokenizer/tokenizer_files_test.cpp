@@ -115,7 +115,7 @@ TEST_F(TokenizerFolder, RefusesAConfigThatItCannotFollow) {
       {"added_tokens_decoder", json::array(), "added_tokens_decoder must be an object, got array"},
       {"added_tokens_decoder", {{"-1", {{"content", "x"}}}}, "added_tokens_decoder"},
       {"added_tokens_decoder", {{"7", {{"content", "x"}, {"lstrip", 1}}}}, "lstrip of a token"},
-      {"added_tokens_decoder", {{"7", {{"content", "x"}, {"single_word", true}}}}, "single_word"},
+      {"added_tokens_decoder", {{"7", {{"content", "x"}, {"single_word", 1}}}}, "single_word"},
       {"added_tokens_decoder", {{"7", {{"word", "x"}}}}, "\"content\""},
       {"extra_special_tokens", json::array({5}), "extra_special_tokens"},
   };
