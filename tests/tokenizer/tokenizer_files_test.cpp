@@ -235,6 +235,19 @@ TEST_F(TokenizerFolder, GivesTokensThatTheVocabularyLacksTheIdsAfterIt) {
   EXPECT_EQ(tokenizer.encode("<two><one>").ids[2], first);
 }
 
+TEST_F(TokenizerFolder, FindsASingleWordOnlyWhereItStandsAlone) {
+  const std::int64_t id = static_cast<std::int64_t>(vocabulary().size());
+  set_config("extra_special_tokens", json::array({{{"content", "Zqz"}, {"single_word", true}}}));
+  const ClipTokenizer tokenizer = ClipTokenizer::load(folder);
+
+  for (const char* text : {"Zqz", "a Zqz.", "(Zqz)", "\u00b2Zqz"}) {
+    EXPECT_THAT(tokenizer.encode(text).ids, testing::Contains(id)) << text;
+  }
+  for (const char* text : {"Zqzs", "_Zqz", "1Zqz", "Zqz\u0301", "\u24d0Zqz", "\u2163Zqz"}) {
+    EXPECT_THAT(tokenizer.encode(text).ids, testing::Not(testing::Contains(id))) << text;
+  }
+}
+
 TEST_F(TokenizerFolder, RefusesABrokenMergeList) {
   const fs::path good = kModels / "clip-tokenizer/bpe_simple_vocab_16e6.txt.gz";
   const fs::path bad = folder / "merges.gz";

@@ -71,6 +71,23 @@ TEST(UNetConfig, NullMidBlockIsNone) {
   EXPECT_FALSE(config_of({{"mid_block_type", "null"}}).mid_block);
 }
 
+TEST(UNetConfig, ReadsActivationsAndWhatTimeDoesToResnets) {
+  const UNetConfig standard = config_of({});
+  EXPECT_EQ(standard.activation, Activation::Silu);
+  EXPECT_EQ(standard.time_activation, Activation::None);
+  EXPECT_EQ(standard.added_time_activation, Activation::None);
+  EXPECT_FALSE(standard.scales_by_time);
+
+  const UNetConfig other = config_of({{"act_fn", "\"GELU\""},
+                                      {"timestep_post_act", "\"mish\""},
+                                      {"time_embedding_act_fn", "\"relu\""},
+                                      {"resnet_time_scale_shift", "\"scale_shift\""}});
+  EXPECT_EQ(other.activation, Activation::Gelu);
+  EXPECT_EQ(other.time_activation, Activation::Mish);
+  EXPECT_EQ(other.added_time_activation, Activation::Relu);
+  EXPECT_TRUE(other.scales_by_time);
+}
+
 struct Refusal {
   const char* key;
   const char* value;
