@@ -217,7 +217,7 @@ def test_every_code_point_next_to_a_token_that_stands_alone(clip_folder, tmp_pat
     config["added_tokens_decoder"] = decoder
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     chars = [chr(c) for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
-    for pattern in ["{0}Zqz", "Zqz{0}", "{0}qzq{0}"]:
+    for pattern in ["{0}Zqz", "qzq{0}"]:
         expect_same_of_packed(folder, [pattern.format(c) for c in chars], 250)
 
 
