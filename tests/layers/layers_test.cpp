@@ -2,7 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <sstream>
 
+#include "inference/layers/activation.h"
 #include "inference/layers/arrange_weights.h"
 #include "inference/layers/attention.h"
 #include "inference/layers/onednn.h"
@@ -263,6 +265,38 @@ TEST(ResnetBlock, HasAShortcutOnlyWhereTheChannelsDiffer) {
 
   config.out_channels = 12;
   EXPECT_TRUE(ResnetBlock(config).conv_shortcut);
+}
+
+TEST(ResnetBlock, ScalesAndShiftsByTimeBehindTheSecondNorm) {
+  ResnetBlockConfig config;
+  config.in_channels = config.out_channels = 8;
+  config.time_width = 6;
+  config.norm_groups = 2;
+  config.activation = Activation::Mish;
+  config.scales_by_time = true;
+  ResnetBlock block(config);
+  fill(block);
+  const at::Tensor hidden = at::randn({2, 8, 5, 4}), time = at::randn({2, 6});
+
+  const at::Tensor out = block(hidden, time);
+
+  EXPECT_EQ(block.time_emb_proj->weight.shape, (std::vector<std::int64_t>{16, 6}));
+  const at::Tensor both = (*block.time_emb_proj)(time).view({2, 2, 8, 1, 1});
+  const at::Tensor first = block.conv1(at::mish(block.norm1(hidden)));
+  const at::Tensor second = block.norm2(first) * (1.0 + both.select(1, 0)) + both.select(1, 1);
+  EXPECT_LT(difference(out, hidden + block.conv2(at::mish(second))), 1e-5);
+}
+
+TEST(Activations, OfEveryNameAreFiniteAndKeepTheShape) {
+  EXPECT_FALSE(activation_named("prelu"));  // has a weight
+  const at::Tensor input = at::linspace(-20.0, 20.0, 41);
+  std::istringstream names(activation_names());
+  for (std::string name; std::getline(names >> std::ws, name, ',');) {
+    ASSERT_TRUE(activation_named(name)) << name;
+    const at::Tensor out = activate(input, *activation_named(name));
+    EXPECT_EQ(out.sizes(), input.sizes()) << name;
+    EXPECT_TRUE(at::isfinite(out).all().item<bool>()) << name;
+  }
 }
 
 TEST(ResnetBlock, DoesNotChangeItsInput) {

@@ -1,6 +1,7 @@
 """What the parity tests share: models with random weights, diffusers as the oracle, ssd1b-probe."""
 
 import subprocess
+from pathlib import Path
 
 import diffusers
 import models
@@ -50,12 +51,14 @@ def oracle(model_folder):
 
 @pytest.fixture
 def probe(model_folder, tmp_path):
-    """probe("odd", "unet", {"latents": …}): the tensors that our network answers with."""
+    """probe("odd", "unet", {"latents": …}): the tensors that our network answers with. Instead of
+    its name, a model's folder."""
 
     def run(name, module, tensors, *flags):
         contiguous = {key: value.contiguous() for key, value in tensors.items()}
         safetensors.torch.save_file(contiguous, tmp_path / "in.safetensors")
-        command = [BIN_DIR / "ssd1b-probe", module, "--model", model_folder(name), *flags]
+        folder = name if isinstance(name, Path) else model_folder(name)
+        command = [BIN_DIR / "ssd1b-probe", module, "--model", folder, *flags]
         command += ["--input", tmp_path / "in.safetensors", "--output", tmp_path / "out.safetensors"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

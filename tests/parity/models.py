@@ -149,6 +149,25 @@ SPECS = {
         unet=VEGA_DEPTHS,
         scheduler={"prediction_type": "v_prediction", "timestep_spacing": "trailing"},
     ),
+    # Other functions than SiLU, times that scale, and keys that none of these blocks reads.
+    "mish": changed(
+        SSD1B,
+        vocabulary=SMALL_VOCABULARY,
+        unet={
+            **SDXL_DEPTHS,
+            "act_fn": "Mish",
+            "resnet_time_scale_shift": "scale_shift",
+            "timestep_post_act": "gelu",
+            "time_embedding_act_fn": "relu",
+            "dropout": 0.3,
+            "upcast_attention": True,
+            "cross_attention_norm": "layer_norm",
+            "mid_block_only_cross_attention": True,
+            "resnet_skip_time_act": True,
+            "resnet_out_scale_factor": 2.0,
+        },
+        vae={"act_fn": "gelu"},
+    ),
     # No mid block, no attention in the VAE, a VAE of factor 16.
     "bare": changed(
         SSD1B,

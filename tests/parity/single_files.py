@@ -114,8 +114,9 @@ def read_component(folder, component):
     return safetensors.torch.load_file(file)
 
 
-def write_single_file(folder, file, untransposed=False, leftovers=True):
-    """`untransposed`: the projection as SSD-1B's own checkpoint has it."""
+def write_single_file(folder, file, untransposed=False, leftovers=True, marks=False):
+    """`untransposed`: the projection as SSD-1B's own checkpoint has it. `marks`: with what checkpoints
+    of v-prediction say of themselves, even without leftovers."""
     vae = read_component(folder, "vae")
     levels = 1 + max(int(name.split(".")[2]) for name in vae if ".up_blocks." in name)
     parts = {
@@ -143,5 +144,7 @@ def write_single_file(folder, file, untransposed=False, leftovers=True):
         tensors["denoiser.sigmas"] = torch.ones(1000)
         tensors["alphas_cumprod"] = torch.ones(1000)
         tensors["first_stage_model.loss.logvar"] = torch.zeros(1)
+    if leftovers or marks:
+        tensors |= {"v_pred": torch.zeros(0), "ztsnr": torch.zeros(0)}
     safetensors.torch.save_file(tensors, file)
     return file

@@ -228,11 +228,14 @@ def depths_of(config):
 
 def test_the_test_writes_what_diffusers_reads_as_a_single_file(single_folder, tmp_path):
     folder = single_folder("ssd-1b")
-    file = write_single_file(folder, tmp_path / "one.safetensors", leftovers=False)
+    file = write_single_file(folder, tmp_path / "one.safetensors", leftovers=False, marks=True)
     pipe = StableDiffusionXLPipeline.from_single_file(file, config=str(folder), local_files_only=True)
     for component in ("unet", "vae", "text_encoder_2"):
         theirs = getattr(pipe, component).state_dict()
         assert_same_bits(read(tmp_path, file, component), {k: v for k, v in theirs.items() if "position_ids" not in k})
+    # The marks of a checkpoint of v-prediction change nothing: neither there nor here.
+    ours = json.loads(run(file, "scheduler", "--config", "--shipped", REPO / "models").stdout)
+    assert pipe.scheduler.config.prediction_type == ours["prediction_type"] == "epsilon"
 
 
 def changed_names(tensors, change):

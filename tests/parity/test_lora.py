@@ -3,9 +3,11 @@
 Every weight is compared, in every form of names; then whole pictures through ssd1b-generate.
 """
 
+import json
 import subprocess
 
 import lora_files as files
+import models
 import numpy as np
 import pytest
 import safetensors.torch
@@ -232,19 +234,53 @@ def test_a_file_that_peft_and_diffusers_save(model_folder, tmp_path):
     assert assert_equal_weights(tmp_path, model_folder("ssd1b"), fused_pipe, ["--lora", file]) > 50
 
 
-def test_a_folder_that_peft_saves_itself(model_folder, tmp_path):
+CONFIG_OF_TEXT = LoraConfig(
+    r=4, lora_alpha=8, target_modules=["q_proj", "out_proj", "fc1"], rank_pattern={"fc1": 2},
+    alpha_pattern={"layers.1.self_attn.q_proj": 3}, use_rslora=True,
+)
+
+
+@pytest.mark.parametrize("names_class", [True, False])
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_a_folder_that_peft_saves_itself(model_folder, tmp_path, component, names_class):
     pipe = fresh_pipe(model_folder("ssd1b"))
-    wrapped = get_peft_model(pipe.unet, CONFIG)
+    config = CONFIG if component == "unet" else CONFIG_OF_TEXT
+    wrapped = get_peft_model(getattr(pipe, component), config)
     generator = torch.Generator("cpu").manual_seed(9)
     with torch.no_grad():
         for name, parameter in wrapped.named_parameters():
             if "lora_B" in name:
                 parameter.copy_(0.02 * torch.randn(parameter.shape, generator=generator))
-    wrapped.save_pretrained(tmp_path / "adapter")
-    pipe.unet = wrapped.merge_and_unload()
+    folder = tmp_path / "adapter"
+    wrapped.save_pretrained(folder)
+    settings = json.loads((folder / "adapter_config.json").read_text())
+    assert settings["auto_mapping"]["base_model_class"] == type(getattr(pipe, component)).__name__
+    if not names_class:  # as PEFT saves it where it knows the task
+        settings["auto_mapping"] = None
+        (folder / "adapter_config.json").write_text(json.dumps(settings))
+    setattr(pipe, component, wrapped.merge_and_unload())
 
-    file = tmp_path / "adapter" / "adapter_model.safetensors"
-    assert assert_equal_weights(tmp_path, model_folder("ssd1b"), pipe, ["--lora", file]) > 50
+    path = folder if names_class else folder / "adapter_model.safetensors"
+    changed = assert_equal_weights(tmp_path, model_folder("ssd1b"), pipe, ["--lora", path])
+    assert changed > (50 if component == "unet" else 8)
+
+
+def test_a_peft_folder_that_fits_both_text_encoders_must_name_its_class(tmp_path):
+    twins = models.changed(models.SSD1B, text={**models.SSD1B["text"], "layers": 2},
+                           text_2={**models.SSD1B["text"], "layers": 2, "act": "gelu"})  # fmt: skip
+    folder = models.save_model(twins, tmp_path / "twins")
+    matrices = files.matrices_of(fresh_pipe(folder), {"text_encoder_2": files.TEXT})
+    tensors = files.peft({"base_model.model": matrices["text_encoder_2"]})
+    (tmp_path / "adapter").mkdir()
+    file = files.save(tensors, tmp_path / "adapter" / "adapter_model.safetensors")
+    settings = {"peft_type": "LORA", "lora_alpha": 4, "auto_mapping": None}
+    (file.parent / "adapter_config.json").write_text(json.dumps(settings))
+
+    done, _ = load(tmp_path, folder, "unet", "--lora", file.parent)
+
+    assert done.returncode == BAD_MODEL
+    assert "adapter_config.json: auto_mapping must be" in done.stderr
+    assert "text_encoder and text_encoder_2" in done.stderr
 
 
 def test_several_files_add_up(model_folder, plain, tmp_path):

@@ -1,9 +1,17 @@
 """Each network against diffusers on the same weights and the same input."""
 
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from transformers import CLIPTextModelWithProjection
+from transformers.activations import ACT2CLS
 
-MODELS = ["ssd1b", "odd", "sdxl", "vega", "lcm", "bare", "icons"]
+MODELS = ["ssd1b", "odd", "sdxl", "vega", "lcm", "bare", "mish", "icons"]
 # Of the standard deviation of diffusers' answer. float32 differs by the order of sums only; the
 # largest difference seen is 1e-5.
 FLOAT32 = 2e-5
@@ -82,7 +90,7 @@ def test_unet_of_one_row_and_of_a_long_prompt(name, oracle, probe):
     assert_close(ours, run_unet(oracle(name), inputs))
 
 
-@pytest.mark.parametrize("name", ["ssd1b", "odd"])
+@pytest.mark.parametrize("name", ["ssd1b", "odd", "mish"])
 def test_unet_in_bfloat16(name, oracle, probe):
     inputs = unet_inputs(oracle(name), 2, 16, 16)
 
@@ -114,6 +122,45 @@ def test_text_encoder(name, encoder, clip_skip, oracle, probe):
         assert_close(ours["pooled"], theirs.text_embeds)
 
 
+def copy_with(folder, component, changes, target):
+    """A copy of a model's folder with some keys of a component's config set."""
+    copy = Path(shutil.copytree(folder, target))
+    file = copy / component / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+    return copy
+
+
+@pytest.mark.parametrize("function", sorted(ACT2CLS.keys() - {"prelu", "xielu"}))
+@torch.no_grad()
+def test_every_function_of_a_text_encoder(function, model_folder, oracle, probe, tmp_path):
+    folder = copy_with(
+        model_folder("vega"), "text_encoder_2", {"hidden_act": function}, tmp_path / "model"
+    )
+    ids = ids_of(oracle("vega").tokenizer_2, TEXTS)
+    encoder = CLIPTextModelWithProjection.from_pretrained(folder / "text_encoder_2")
+
+    ours = probe(folder, "text_encoder_2", {"ids": ids, "clip_skip": torch.tensor([0])})
+
+    theirs = encoder(ids, output_hidden_states=True)
+    assert_close(ours["hidden"], theirs.hidden_states[-2])
+    assert_close(ours["pooled"], theirs.text_embeds)
+
+
+@pytest.mark.parametrize("function", ["silu", "swish", "gelu", "relu"])
+@torch.no_grad()
+def test_every_function_of_unet_and_vae(function, model_folder, oracle, probe, tmp_path):
+    folder = copy_with(model_folder("vega"), "unet", {"act_fn": function}, tmp_path / "unet")
+    folder = copy_with(folder, "vae", {"act_fn": function}, tmp_path / "both")
+    pipe = SimpleNamespace(unet=UNet2DConditionModel.from_pretrained(folder / "unet"))
+    inputs = unet_inputs(pipe, 2, 8, 12)
+    assert_close(probe(folder, "unet", inputs)["sample"], run_unet(pipe, inputs))
+
+    vae = AutoencoderKL.from_pretrained(folder / "vae")
+    latents = noise(1, 4, 8, 6)
+    ours = probe(folder, "vae_decode", {"latents": latents})["pixels"]
+    assert_close(ours, vae.decode(vae_space(vae, latents)).sample)
+
+
 def vae_space(vae, latents):
     """What StableDiffusionXLPipeline does between its loop and the VAE."""
     if vae.config.latents_mean is None:
@@ -123,7 +170,7 @@ def vae_space(vae, latents):
     return latents * std / vae.config.scaling_factor + mean
 
 
-@pytest.mark.parametrize("name", ["ssd1b", "odd", "bare", "icons"])
+@pytest.mark.parametrize("name", ["ssd1b", "odd", "bare", "mish", "icons"])
 @pytest.mark.parametrize("size", [(16, 16), (5, 11)])
 def test_vae_decoder(name, size, oracle, probe):
     pipe = oracle(name)
@@ -167,7 +214,7 @@ def test_pixels_are_rounded_half_to_even_and_clamped(oracle, probe):
     assert decoded["image"].min() == 0 and decoded["image"].max() == 255
 
 
-@pytest.mark.parametrize("name", ["ssd1b", "odd", "bare"])
+@pytest.mark.parametrize("name", ["ssd1b", "odd", "bare", "mish"])
 def test_vae_encoder(name, oracle, probe):
     vae = oracle(name).vae
     pixels = noise(2, 3, 64, 96).clamp(-1, 1)

@@ -205,6 +205,22 @@ def test_every_code_point(clip_folder):
     expect_same_of_packed(clip_folder / "tokenizer_long", [f"a{c}b" for c in chars], 500)
 
 
+def test_every_code_point_next_to_a_token_that_stands_alone(clip_folder, tmp_path):
+    folder = tmp_path / "tokenizer"
+    shutil.copytree(clip_folder / "tokenizer_long", folder)
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    decoder = {
+        "49407": flags(END),
+        "49408": flags("Zqz", single_word=True),
+        "49409": flags("qzq", single_word=True, normalized=True, special=False),
+    }
+    config["added_tokens_decoder"] = decoder
+    (folder / "tokenizer_config.json").write_text(json.dumps(config))
+    chars = [chr(c) for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
+    for pattern in ["{0}Zqz", "qzq{0}"]:
+        expect_same_of_packed(folder, [pattern.format(c) for c in chars], 250)
+
+
 def test_every_assigned_code_point_among_marks_letters_and_numbers(clip_folder):
     chars = [
         chr(c)
@@ -260,6 +276,16 @@ CHANGES = {
             "49409": flags("the", normalized=False, special=False),
         }
     },
+    "words that stand alone": {
+        "added_tokens_decoder": {
+            "49406": flags(BEGIN, normalized=True),
+            "49407": flags(END, single_word=True, lstrip=True),
+            "49408": flags("Cat", single_word=True, special=False),
+            "49409": flags("the", normalized=True, single_word=True, rstrip=True),
+            "49410": flags("photo of", normalized=True, single_word=True, special=False),
+            "49411": flags("photo", normalized=True, special=False),
+        }
+    },
     "left": {"padding_side": "left", "truncation_side": "left"},
     "specials are text": {"split_special_tokens": True},
     "extra": {"extra_special_tokens": ["<new>", "cat", "red"], "pad_token": "<pad>"},
@@ -281,6 +307,8 @@ def test_special_tokens_of_the_files(clip_folder, random_texts, tmp_path, change
         (folder / "special_tokens_map.json").unlink()
     extra = ["the <new> cat<pad>  red", "<a>photo a", "dog's"]
     extra += [" Apple  the  apple <|endoftext|>  x"]
+    extra += ["Cat Cats _Cat Cat. (Cat) 日Cat Cat\u0301 ⓐCat ½Cat ²Cat Ⅷthe", "other the the", "Cat"]
+    extra += ["photo of a photo off, photo of", "<|endoftext|>s  <|endoftext|>", "Cat<|endoftext|>"]
     expect_same(folder, extra + random_texts[:700])
 
 

@@ -138,6 +138,17 @@ TEST(SchedulerChoice, LeavesOutWhatTheClassesOfDiffusersRefuse) {
       HasSubstr("use_beta_sigmas"));
 }
 
+TEST(SchedulerChoice, TakesLuLambdasBesideAnyOneOtherKind) {
+  const char* solver = "DPMSolverMultistepScheduler";
+  const SchedulerChoice beta =
+      choice_of(solver, R"(, "use_lu_lambdas": true, "use_beta_sigmas": true)");
+  EXPECT_TRUE(lists(beta, "dpmpp_2m"));
+  EXPECT_FALSE(lists(beta, "dpmpp_2m_karras"));
+  const SchedulerChoice karras =
+      choice_of(solver, R"(, "use_lu_lambdas": true, "use_karras_sigmas": true)");
+  EXPECT_TRUE(lists(karras, "dpmpp_2m_karras"));
+}
+
 TEST(SchedulerChoice, RefusesStepsOutOfRange) {
   const SchedulerChoice choice = choice_of("EulerDiscreteScheduler");
   SchedulerStart start;

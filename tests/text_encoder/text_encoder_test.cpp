@@ -61,7 +61,7 @@ TEST_P(TextEncoderConfigRefuses, NamesFileAndKey) {
 
 INSTANTIATE_TEST_SUITE_P(
     What, TextEncoderConfigRefuses,
-    testing::Values(std::pair("hidden_act", "\"relu\""), std::pair("hidden_size", "0"),
+    testing::Values(std::pair("hidden_act", "\"prelu\""), std::pair("hidden_size", "0"),
                     std::pair("num_attention_heads", "19"), std::pair("eos_token_id", "[2, 3]"),
                     std::pair("layer_norm_eps", "0"), std::pair("model_type", "\"t5\""),
                     std::pair("num_hidden_layers", "100000"), std::pair("vocab_size", "-1"),

@@ -115,7 +115,7 @@ TEST_F(TokenizerFolder, RefusesAConfigThatItCannotFollow) {
       {"added_tokens_decoder", json::array(), "added_tokens_decoder must be an object, got array"},
       {"added_tokens_decoder", {{"-1", {{"content", "x"}}}}, "added_tokens_decoder"},
       {"added_tokens_decoder", {{"7", {{"content", "x"}, {"lstrip", 1}}}}, "lstrip of a token"},
-      {"added_tokens_decoder", {{"7", {{"content", "x"}, {"single_word", true}}}}, "single_word"},
+      {"added_tokens_decoder", {{"7", {{"content", "x"}, {"single_word", 1}}}}, "single_word"},
       {"added_tokens_decoder", {{"7", {{"word", "x"}}}}, "\"content\""},
       {"extra_special_tokens", json::array({5}), "extra_special_tokens"},
   };
@@ -233,6 +233,19 @@ TEST_F(TokenizerFolder, GivesTokensThatTheVocabularyLacksTheIdsAfterIt) {
   EXPECT_EQ(tokenizer.id_limit(), first + 2);
   EXPECT_EQ(tokenizer.encode("<two><one>").ids[1], first + 1);
   EXPECT_EQ(tokenizer.encode("<two><one>").ids[2], first);
+}
+
+TEST_F(TokenizerFolder, FindsASingleWordOnlyWhereItStandsAlone) {
+  const std::int64_t id = static_cast<std::int64_t>(vocabulary().size());
+  set_config("extra_special_tokens", json::array({{{"content", "Zqz"}, {"single_word", true}}}));
+  const ClipTokenizer tokenizer = ClipTokenizer::load(folder);
+
+  for (const char* text : {"Zqz", "a Zqz.", "(Zqz)", "\u00b2Zqz"}) {
+    EXPECT_THAT(tokenizer.encode(text).ids, testing::Contains(id)) << text;
+  }
+  for (const char* text : {"Zqzs", "_Zqz", "1Zqz", "Zqz\u0301", "\u24d0Zqz", "\u2163Zqz"}) {
+    EXPECT_THAT(tokenizer.encode(text).ids, testing::Not(testing::Contains(id))) << text;
+  }
 }
 
 TEST_F(TokenizerFolder, RefusesABrokenMergeList) {

@@ -71,6 +71,23 @@ TEST(UNetConfig, NullMidBlockIsNone) {
   EXPECT_FALSE(config_of({{"mid_block_type", "null"}}).mid_block);
 }
 
+TEST(UNetConfig, ReadsActivationsAndWhatTimeDoesToResnets) {
+  const UNetConfig standard = config_of({});
+  EXPECT_EQ(standard.activation, Activation::Silu);
+  EXPECT_EQ(standard.time_activation, Activation::None);
+  EXPECT_EQ(standard.added_time_activation, Activation::None);
+  EXPECT_FALSE(standard.scales_by_time);
+
+  const UNetConfig other = config_of({{"act_fn", "\"GELU\""},
+                                      {"timestep_post_act", "\"mish\""},
+                                      {"time_embedding_act_fn", "\"relu\""},
+                                      {"resnet_time_scale_shift", "\"scale_shift\""}});
+  EXPECT_EQ(other.activation, Activation::Gelu);
+  EXPECT_EQ(other.time_activation, Activation::Mish);
+  EXPECT_EQ(other.added_time_activation, Activation::Relu);
+  EXPECT_TRUE(other.scales_by_time);
+}
+
 struct Refusal {
   const char* key;
   const char* value;
@@ -91,7 +108,7 @@ TEST_P(UNetConfigRefuses, NamesFileAndKey) {
 INSTANTIATE_TEST_SUITE_P(
     What, UNetConfigRefuses,
     testing::Values(
-        Refusal{"_class_name", "\"FluxTransformer2DModel\""}, Refusal{"act_fn", "\"gelu\""},
+        Refusal{"_class_name", "\"FluxTransformer2DModel\""}, Refusal{"act_fn", "\"tanh\""},
         Refusal{"addition_embed_type", "null"}, Refusal{"addition_embed_type", "\"text\""},
         Refusal{"addition_time_embed_dim", "null"}, Refusal{"attention_head_dim", "[5, 10]"},
         Refusal{"attention_head_dim", "0"}, Refusal{"attention_type", "\"gated\""},
@@ -99,7 +116,6 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"block_out_channels", "[320, 640, 1e9]"},
         Refusal{"class_embed_type", "\"timestep\""}, Refusal{"class_embeddings_concat", "true"},
         Refusal{"conv_in_kernel", "2"}, Refusal{"cross_attention_dim", "[2048, 2048, 1024]"},
-        Refusal{"cross_attention_norm", "\"layer_norm\""},
         Refusal{"down_block_types", "[\"DownBlock2D\", \"AttnDownBlock2D\", \"DownBlock2D\"]"},
         Refusal{"down_block_types", "[\"DownBlock2D\"]"}, Refusal{"downsample_padding", "2"},
         Refusal{"dual_cross_attention", "true"}, Refusal{"encoder_hid_dim", "768"},
@@ -112,12 +128,11 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"num_class_embeds", "10"}, Refusal{"only_cross_attention", "true"},
         Refusal{"only_cross_attention", "[false, true]"}, Refusal{"sample_size", "[64, 32]"},
         Refusal{"projection_class_embeddings_input_dim", "1536"},
-        Refusal{"resnet_time_scale_shift", "\"scale_shift\""},
+        Refusal{"resnet_time_scale_shift", "\"spatial\""},
         Refusal{"reverse_transformer_layers_per_block", "null"},
         Refusal{"reverse_transformer_layers_per_block", "[[4, 4], [2, 1, 1], 1]"},
-        Refusal{"time_embedding_act_fn", "\"silu\""}, Refusal{"time_embedding_type", "\"fourier\""},
-        Refusal{"timestep_post_act", "\"silu\""},
-        Refusal{"transformer_layers_per_block", "[[1], [2, 2]]"},
+        Refusal{"time_embedding_act_fn", "\"tanh\""}, Refusal{"time_embedding_type", "\"fourier\""},
+        Refusal{"timestep_post_act", "3"}, Refusal{"transformer_layers_per_block", "[[1], [2, 2]]"},
         Refusal{"transformer_layers_per_block", "[[1], [2, [2]], [4, 4]]"},
         Refusal{"transformer_layers_per_block", "[[1], [2, 2], [4, -1]]"},
         Refusal{"up_block_types", "[\"UpBlock2D\", \"UpBlock2D\", \"AttnUpBlock2D\"]"},

@@ -71,7 +71,7 @@ TEST_P(VaeConfigRefuses, NamesFileAndKey) {
 INSTANTIATE_TEST_SUITE_P(
     What, VaeConfigRefuses,
     testing::Values(std::pair("_class_name", "\"AutoencoderTiny\""),
-                    std::pair("act_fn", "\"relu\""), std::pair("block_out_channels", "[]"),
+                    std::pair("act_fn", "\"tanh\""), std::pair("block_out_channels", "[]"),
                     std::pair("norm_num_groups", "48"), std::pair("norm_num_groups", "0"),
                     std::pair("down_block_types", "[\"DownEncoderBlock2D\"]"),
                     std::pair("up_block_types", "\"UpDecoderBlock2D\""),

@@ -245,7 +245,7 @@ TEST(ComponentWeights, KnowsWhatToolsLeaveBehind) {
   for (const char* name :
        {"text_model.embeddings.position_ids", "logit_scale", "model_ema.decay", "denoiser.sigmas",
         "alphas_cumprod", "betas", "sqrt_alphas_cumprod", "log_one_minus_alphas_cumprod",
-        "posterior_variance", "first_stage_model.loss.logvar"}) {
+        "posterior_variance", "first_stage_model.loss.logvar", "v_pred", "ztsnr"}) {
     EXPECT_TRUE(is_known_leftover(name)) << name;
   }
   for (const char* name : {"conv_in.weight", "logit_scale.x", "betas.weight", "x.sqrt_a",

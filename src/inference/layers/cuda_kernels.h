@@ -29,7 +29,8 @@ struct KernelProof {
 /// device thread only, before the first network runs.
 std::vector<KernelProof> prove_cuda_kernels(const c10::Device& device, at::ScalarType dtype);
 
-/// Activation(group_norm(input)) of channels-last [B, C, h, w]; nullopt where ATen is to do it.
+/// Activation(group_norm(input)), None or Silu, of channels-last [B, C, h, w]; nullopt where ATen
+/// is to do it.
 std::optional<at::Tensor> cuda_group_norm(const at::Tensor& input, const at::Tensor& weight,
                                           const at::Tensor& bias, std::int64_t groups, double eps,
                                           Activation activation);

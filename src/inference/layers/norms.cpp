@@ -11,14 +11,13 @@ GroupNorm::GroupNorm(std::int64_t groups_of, std::int64_t channels, double eps_o
     : weight({channels}), bias({channels}), groups(groups_of), eps(eps_of) {}
 
 at::Tensor GroupNorm::operator()(const at::Tensor& input) const {
-  return apply(input, Activation::None);
+  return with(Activation::None, input);
 }
 
-at::Tensor GroupNorm::with_silu(const at::Tensor& input) const {
-  return apply(input, Activation::Silu);
-}
-
-at::Tensor GroupNorm::apply(const at::Tensor& input, Activation activation) const {
+at::Tensor GroupNorm::with(Activation activation, const at::Tensor& input) const {
+  if (activation != Activation::None && activation != Activation::Silu) {
+    return activate(with(Activation::None, input), activation);
+  }
   if (can_use_channels_last_group_norm(input)) {
     return channels_last_group_norm(input, weight.value, bias.value, groups, eps, activation);
   }

@@ -14,15 +14,12 @@ struct GroupNorm {
   GroupNorm(std::int64_t groups_of, std::int64_t channels, double eps_of);
   /// [B, C, ...] -> the same
   at::Tensor operator()(const at::Tensor& input) const;
-  /// SiLU of that: what stands before most convolutions.
-  at::Tensor with_silu(const at::Tensor& input) const;
+  /// The activation of that: what stands before most convolutions. SiLU costs no pass of its own.
+  at::Tensor with(Activation activation, const at::Tensor& input) const;
 
   Parameter weight, bias;  // [C]
   std::int64_t groups;
   double eps;
-
- private:
-  at::Tensor apply(const at::Tensor& input, Activation activation) const;
 };
 
 /// Normalises over the last dimension.

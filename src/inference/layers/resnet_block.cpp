@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <utility>
+
 namespace ssd1b {
 
 ResnetBlock::ResnetBlock(const ResnetBlockConfig& config)
@@ -9,20 +11,31 @@ ResnetBlock::ResnetBlock(const ResnetBlockConfig& config)
       norm2(config.norm_groups, config.out_channels, config.norm_eps),
       conv1(same_size_conv(config.in_channels, config.out_channels)),
       conv2(same_size_conv(config.out_channels, config.out_channels)),
-      output_scale(config.output_scale) {
-  if (config.time_width > 0) time_emb_proj.emplace(config.time_width, config.out_channels);
+      output_scale(config.output_scale),
+      activation(config.activation),
+      scales_by_time(config.scales_by_time) {
+  if (config.time_width > 0) {
+    time_emb_proj.emplace(config.time_width, (scales_by_time ? 2 : 1) * config.out_channels);
+  }
   if (config.in_channels != config.out_channels) {
     conv_shortcut.emplace(same_size_conv(config.in_channels, config.out_channels, /*kernel=*/1));
   }
 }
 
+at::Tensor ResnetBlock::normed_with_time(at::Tensor hidden,
+                                         const at::Tensor& activated_time) const {
+  if (!time_emb_proj) return norm2.with(activation, hidden);
+  const at::Tensor time =
+      (*time_emb_proj)(activated_time).unsqueeze(-1).unsqueeze(-1);  // [B, Cout or 2 Cout, 1, 1]
+  if (!scales_by_time) return norm2.with(activation, hidden.add_(time));
+  const std::vector<at::Tensor> halves = time.chunk(2, 1);  // scale, shift
+  return activate(norm2(hidden).mul_(1.0 + halves[0]).add_(halves[1]), activation);
+}
+
 at::Tensor ResnetBlock::operator()(const at::Tensor& hidden,
                                    const at::Tensor& activated_time) const {
-  at::Tensor out = conv1(norm1.with_silu(hidden));
-  if (time_emb_proj) {
-    out.add_((*time_emb_proj)(activated_time).unsqueeze(-1).unsqueeze(-1));  // [B, Cout, 1, 1]
-  }
-  out = conv2(norm2.with_silu(out));
+  at::Tensor out = conv1(norm1.with(activation, hidden));
+  out = conv2(normed_with_time(std::move(out), activated_time));
   out.add_(conv_shortcut ? (*conv_shortcut)(hidden) : hidden);
   if (output_scale != 1.0) out.div_(output_scale);
   return out;

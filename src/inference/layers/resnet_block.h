@@ -18,12 +18,15 @@ struct ResnetBlockConfig {
   std::int64_t norm_groups = 32;
   double norm_eps = 1e-6;
   double output_scale = 1.0;  // what the sum of both branches is divided by
+  Activation activation = Activation::Silu;
+  bool scales_by_time = false;  // the time embedding scales and shifts what norm2 gives
 };
 
-/// Two 3x3 convolutions, each after a norm and SiLU, with the time embedding added between them.
+/// Two 3x3 convolutions, each after a norm and an activation, with the time embedding added between
+/// them.
 struct ResnetBlock {
   explicit ResnetBlock(const ResnetBlockConfig& config);
-  /// hidden [B, Cin, h, w], activated_time = SiLU(time embedding) [B, T] or undefined
+  /// hidden [B, Cin, h, w], activated_time = activation(time embedding) [B, T] or undefined
   /// -> [B, Cout, h, w]
   at::Tensor operator()(const at::Tensor& hidden, const at::Tensor& activated_time = {}) const;
 
@@ -32,6 +35,12 @@ struct ResnetBlock {
   std::optional<Linear> time_emb_proj;
   std::optional<Conv2d> conv_shortcut;  // where the channels differ
   double output_scale;
+  Activation activation;
+  bool scales_by_time;
+
+ private:
+  /// The activation before conv2: hidden [B, Cout, h, w] -> the same
+  at::Tensor normed_with_time(at::Tensor hidden, const at::Tensor& activated_time) const;
 };
 
 void visit_parameters(ResnetBlock& block, const Scope& scope);

@@ -25,6 +25,10 @@ SchedulerConfig config_of(const SchedulerName& name, const SchedulerClass& of_cl
     }
     config.sigma_kind = SigmaKind::Karras;
   }
+  // Karras' go before Lu's, and these before the others: so diffusers asks.
+  if (config.asks_for_lu_lambdas && config.sigma_kind != SigmaKind::Karras) {
+    config.sigma_kind = SigmaKind::Lu;
+  }
   config.is_stochastic = name.is_stochastic.value_or(config.is_stochastic);
   return config;
 }

@@ -106,7 +106,6 @@ void read_sigmas(const ConfigDocument& document, const KeyReader& reader, Schedu
   reader.integer("steps_offset", 0, kMaxTrainTimesteps, config.steps_offset);
   const std::pair<const char*, SigmaKind> kinds[] = {
       {"use_karras_sigmas", SigmaKind::Karras},
-      {"use_lu_lambdas", SigmaKind::Lu},
       {"use_exponential_sigmas", SigmaKind::Exponential},
       {"use_beta_sigmas", SigmaKind::Beta},
   };
@@ -116,6 +115,7 @@ void read_sigmas(const ConfigDocument& document, const KeyReader& reader, Schedu
                      "false where another kind of sigmas is asked for");
     config.sigma_kind = kind;
   }
+  reader.boolean("use_lu_lambdas", config.asks_for_lu_lambdas);
   // Every class looks for these two, whether it has them as settings of its own or not.
   for (auto [key, value] :
        {std::pair("sigma_min", &config.sigma_min), std::pair("sigma_max", &config.sigma_max)}) {

@@ -33,6 +33,7 @@ struct SchedulerConfig {
   TimestepSpacing timestep_spacing = TimestepSpacing::Linspace;
   int steps_offset = 0;
   SigmaKind sigma_kind = SigmaKind::Plain;
+  bool asks_for_lu_lambdas = false;
   std::optional<double> sigma_min, sigma_max;  // ends of Karras, exponential and beta sigmas
   bool karras_ignores_ends = false;            // a quirk of LMS and DPM++ SDE
   FinalSigma final_sigma = FinalSigma::Zero;

@@ -11,18 +11,6 @@ namespace {
 
 constexpr std::int64_t kLegacyEosTokenId = 2;
 
-at::Tensor activate(const at::Tensor& hidden, TextActivation activation) {
-  switch (activation) {
-    case TextActivation::QuickGelu:
-      return hidden * at::sigmoid(1.702 * hidden);  // QuickGELUActivation of transformers
-    case TextActivation::Gelu:
-      return at::gelu(hidden);
-    case TextActivation::GeluTanh:
-      return at::gelu(hidden, "tanh");
-  }
-  throw Error(ErrorCode::InternalError, "an activation without a formula: this is a bug");
-}
-
 /// The place of each text's pooled token: [B].
 at::Tensor pooled_positions(const at::Tensor& ids, std::int64_t eos_token_id) {
   if (eos_token_id == kLegacyEosTokenId) return ids.argmax(-1);

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "inference/layers/activation.h"
 #include "inference/layers/attention.h"
 #include "inference/layers/linear.h"
 #include "inference/layers/norms.h"
@@ -25,7 +26,7 @@ struct TextEncoderLayer {
   Linear out_proj;         // self_attn.out_proj
   Linear fc1, fc2;         // mlp.fc1, mlp.fc2
   std::int64_t heads;
-  TextActivation activation;
+  Activation activation;
 };
 
 struct EncodedText {

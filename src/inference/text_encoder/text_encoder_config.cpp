@@ -18,12 +18,10 @@ std::int64_t integer_between(const ConfigDocument& document, const std::string& 
   return value;
 }
 
-TextActivation activation_of(const ConfigDocument& document) {
+Activation activation_of(const ConfigDocument& document) {
   const std::string name = document.optional_text("hidden_act").value_or("quick_gelu");
-  if (name == "quick_gelu") return TextActivation::QuickGelu;
-  if (name == "gelu") return TextActivation::Gelu;
-  if (name == "gelu_pytorch_tanh") return TextActivation::GeluTanh;
-  document.fail("hidden_act", "quick_gelu, gelu or gelu_pytorch_tanh");
+  if (const auto activation = activation_named(name)) return *activation;
+  document.fail("hidden_act", "one of " + activation_names());
 }
 
 }  // namespace

@@ -3,11 +3,10 @@
 #include <cstdint>
 #include <string>
 
+#include "inference/layers/activation.h"
 #include "inference/weights/config_document.h"
 
 namespace ssd1b {
-
-enum class TextActivation { QuickGelu, Gelu, GeluTanh };
 
 /// text_encoder/config.json. The defaults are those of transformers' CLIPTextConfig.
 struct TextEncoderConfig {
@@ -21,7 +20,7 @@ struct TextEncoderConfig {
   std::int64_t layers = 12;
   std::int64_t heads = 8;
   std::int64_t positions = 77;  // most tokens that a text may have
-  TextActivation activation = TextActivation::QuickGelu;
+  Activation activation = Activation::QuickGelu;
   double norm_eps = 1e-5;
   /// 2 is the sign of old configs, which name no token: the pooled token is then the one with the
   /// highest id.

@@ -12,6 +12,12 @@ namespace {
 
 bool is_space(char32_t code_point) { return class_of(code_point) == CharacterClass::Space; }
 
+/// Whether nothing that is part of a word touches the text from `begin` to `end`.
+bool stands_alone(std::u32string_view text, std::size_t begin, std::size_t end) {
+  return (begin == 0 || !is_word_character(text[begin - 1])) &&
+         (end == text.size() || !is_word_character(text[end]));
+}
+
 std::u32string pattern_of(const AddedToken& token) {
   const std::u32string content = decode_utf8(token.content);
   return token.is_normalized ? normalize_text(content) : content;
@@ -26,10 +32,6 @@ AddedTokens::AddedTokens(const std::vector<AddedToken>& tokens, const Vocabulary
   auto next_id = static_cast<std::int64_t>(vocabulary.size());
   for (const AddedToken& token : tokens) {
     if (token.content.empty()) continue;
-    if (token.is_single_word) {
-      throw Error(ErrorCode::BadModel, file + ": added token \"" + token.content +
-                                           "\" must not be single_word, which is not supported");
-    }
     const auto known = vocabulary.find(token.content);
     const auto added = ids_.find(token.content);
     const std::int64_t id = added != ids_.end()         ? added->second
@@ -84,6 +86,7 @@ std::vector<TextPiece> AddedTokens::split(std::u32string_view text, TextForm for
     std::size_t end = at + found->text.size();
     at = end;  // the next match begins behind this one, whatever space this one takes
     if (found->token.is_special && split_special_) continue;
+    if (found->token.is_single_word && !stands_alone(text, begin, end)) continue;
     if (found->token.takes_space_left) {
       while (begin > done && is_space(text[begin - 1])) --begin;
     }

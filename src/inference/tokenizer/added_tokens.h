@@ -17,8 +17,8 @@ struct AddedToken {
   std::string content;
   bool takes_space_left = false;   // lstrip
   bool takes_space_right = false;  // rstrip
-  bool is_single_word = false;
-  bool is_normalized = true;  // looked for after normalize_text, in its own normal form
+  bool is_single_word = false;     // not found next to a letter, digit, mark or underscore
+  bool is_normalized = true;       // looked for after normalize_text, in its own normal form
   bool is_special = false;
 };
 

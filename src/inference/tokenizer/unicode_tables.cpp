@@ -97,6 +97,28 @@ constexpr Range kApart[] = {
     {0x1E6EE, 0x1E6EF}, {0x1E6F5, 0x1E6F5},
 };
 
+// Marks of Unicode 15.1 and 16. Sorted.
+constexpr Range kMarksAfter15[] = {
+    {0x897, 0x897},     {0x10D69, 0x10D6D}, {0x10EFC, 0x10EFC}, {0x113B8, 0x113C0},
+    {0x113C2, 0x113C2}, {0x113C5, 0x113C5}, {0x113C7, 0x113CA}, {0x113CC, 0x113D0},
+    {0x113D2, 0x113D2}, {0x113E1, 0x113E2}, {0x11F5A, 0x11F5A}, {0x1611E, 0x1612F},
+    {0x1E5EE, 0x1E5EF},
+};
+
+// Marks of Unicode 17 and 18. Sorted.
+constexpr Range kMarksAfter16[] = {
+    {0x5C8, 0x5C9},     {0xB53, 0xB54},     {0x1ACF, 0x1AF0},   {0x10ECB, 0x10ECF},
+    {0x10EF0, 0x10EFB}, {0x11B60, 0x11B67}, {0x11DF0, 0x11DF0}, {0x1D127, 0x1D128},
+    {0x1D250, 0x1D252}, {0x1D25B, 0x1D25C}, {0x1D25F, 0x1D25F}, {0x1D280, 0x1D281},
+    {0x1E6E3, 0x1E6E3}, {0x1E6E6, 0x1E6E6}, {0x1E6EE, 0x1E6EF}, {0x1E6F5, 0x1E6F5},
+};
+
+// What is in words without being a letter, number or mark: joiners, and symbols that are
+// alphabetic. Sorted.
+constexpr Range kOthersInWords[] = {
+    {0x200C, 0x200D}, {0x24B6, 0x24E9}, {0x1F130, 0x1F149}, {0x1F150, 0x1F169}, {0x1F170, 0x1F189},
+};
+
 /// The range of a sorted table that holds the code point, or null.
 template <typename Each, std::size_t Count>
 const Each* find_range(const Each (&table)[Count], char32_t code_point) {
@@ -130,6 +152,28 @@ CharacterClass class_of(char32_t code_point) {
       return CharacterClass::Number;
     default:
       return CharacterClass::Other;
+  }
+}
+
+bool is_word_character(char32_t code_point) {
+  if (find_range(kOthersInWords, code_point) || find_range(kMarksAfter15, code_point)) return true;
+  if (find_range(kMarksAfter16, code_point)) return false;
+  if (const ClassRange* later = find_range(kLaterThan15, code_point)) return later->what != kO;
+  switch (utf8proc_category(static_cast<utf8proc_int32_t>(code_point))) {
+    case UTF8PROC_CATEGORY_LU:
+    case UTF8PROC_CATEGORY_LL:
+    case UTF8PROC_CATEGORY_LT:
+    case UTF8PROC_CATEGORY_LM:
+    case UTF8PROC_CATEGORY_LO:
+    case UTF8PROC_CATEGORY_MN:
+    case UTF8PROC_CATEGORY_MC:
+    case UTF8PROC_CATEGORY_ME:
+    case UTF8PROC_CATEGORY_ND:
+    case UTF8PROC_CATEGORY_NL:
+    case UTF8PROC_CATEGORY_PC:
+      return true;
+    default:
+      return false;
   }
 }
 

@@ -9,6 +9,10 @@ enum class CharacterClass { Space, Letter, Number, Other };
 /// reference tokenizer, whichever Unicode version utf8proc brings.
 CharacterClass class_of(char32_t code_point);
 
+/// Whether the regular expressions of Rust's crate regex take a code point for part of a word (\w,
+/// Unicode 16): how the reference tells where a token stands alone.
+bool is_word_character(char32_t code_point);
+
 /// The lower case as Rust's char::to_lowercase has it (Unicode 17). U+0130, the only code point
 /// that becomes two there, comes back unchanged.
 char32_t lower_case_of(char32_t code_point);

@@ -15,6 +15,8 @@ ResnetBlockConfig resnet_config(const UNetConfig& config, std::int64_t in_channe
   resnet.time_width = config.time_width;
   resnet.norm_groups = config.norm_groups;
   resnet.norm_eps = config.norm_eps;
+  resnet.activation = config.activation;
+  resnet.scales_by_time = config.scales_by_time;
   return resnet;
 }
 

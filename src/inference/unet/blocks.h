@@ -16,7 +16,7 @@ namespace ssd1b {
 
 /// What every block of one UNet call reads.
 struct BlockInput {
-  const at::Tensor& activated_time;       // SiLU(time embedding) [B, T]
+  const at::Tensor& activated_time;       // activation(time embedding) [B, T]
   const std::vector<KeysValues>& prompt;  // of all transformer blocks of the UNet, in order
   const Tick& tick;                       // called after every resnet and its transformer
 };

@@ -34,16 +34,20 @@ at::Tensor guidance_sinusoids(double guidance_scale, std::int64_t width) {
   return width % 2 == 0 ? both : at::constant_pad_nd(both, {0, 1});
 }
 
-TimestepEmbedding::TimestepEmbedding(std::int64_t inputs, std::int64_t outputs,
-                                     std::int64_t condition_width)
-    : linear_1(inputs, outputs), linear_2(outputs, outputs) {
-  if (condition_width > 0) cond_proj.emplace(condition_width, inputs, Bias::No);
+TimestepEmbedding::TimestepEmbedding(const TimestepEmbeddingConfig& config)
+    : linear_1(config.inputs, config.outputs),
+      linear_2(config.outputs, config.outputs),
+      activation(config.activation),
+      last_activation(config.last_activation) {
+  if (config.condition_width > 0) {
+    cond_proj.emplace(config.condition_width, config.inputs, Bias::No);
+  }
 }
 
 at::Tensor TimestepEmbedding::operator()(const at::Tensor& input,
                                          const at::Tensor& condition) const {
   const at::Tensor hidden = linear_1(cond_proj ? input + (*cond_proj)(condition) : input);
-  return linear_2(at::silu(hidden));
+  return activate(linear_2(activate(hidden, activation)), last_activation);
 }
 
 void visit_parameters(TimestepEmbedding& embedding, const Scope& scope) {

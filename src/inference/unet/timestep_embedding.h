@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "inference/layers/activation.h"
 #include "inference/layers/linear.h"
 
 namespace ssd1b {
@@ -22,15 +23,23 @@ at::Tensor sinusoids(const at::Tensor& values, const SinusoidConfig& config);
 /// it: [1, width] float32.
 at::Tensor guidance_sinusoids(double guidance_scale, std::int64_t width);
 
-/// Two linear layers with SiLU between.
+struct TimestepEmbeddingConfig {
+  std::int64_t inputs = 0;
+  std::int64_t outputs = 0;
+  std::int64_t condition_width = 0;  // of a second input, added before the first layer; 0: none
+  Activation activation = Activation::Silu;
+  Activation last_activation = Activation::None;
+};
+
+/// Two linear layers, each with an activation behind it.
 struct TimestepEmbedding {
-  /// `condition_width`: of a second input, added before the first layer; 0: none.
-  TimestepEmbedding(std::int64_t inputs, std::int64_t outputs, std::int64_t condition_width = 0);
+  explicit TimestepEmbedding(const TimestepEmbeddingConfig& config);
   /// input [B, inputs], condition [B, condition_width] or undefined -> [B, outputs]
   at::Tensor operator()(const at::Tensor& input, const at::Tensor& condition = {}) const;
 
   std::optional<Linear> cond_proj;
   Linear linear_1, linear_2;
+  Activation activation, last_activation;
 };
 
 void visit_parameters(TimestepEmbedding& embedding, const Scope& scope);

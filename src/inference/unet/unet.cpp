@@ -18,6 +18,16 @@ std::size_t prompts_of(const UNetBlockConfig& block) {
   return count;
 }
 
+TimestepEmbeddingConfig time_embedding_config(const UNetConfig& config) {
+  TimestepEmbeddingConfig embedding;
+  embedding.inputs = config.first_channels();
+  embedding.outputs = config.time_width;
+  embedding.condition_width = config.guidance_width;
+  embedding.activation = config.activation;
+  embedding.last_activation = config.time_activation;
+  return embedding;
+}
+
 template <typename Append>
 at::Tensor concat(const std::vector<const UNetConditioning*>& parts, Append tensor_of) {
   std::vector<at::Tensor> tensors;
@@ -42,8 +52,8 @@ UNetConditioning concat_rows(const std::vector<const UNetConditioning*>& parts) 
 UNet::UNet(const UNetConfig& config_of)
     : config(config_of),
       conv_in(same_size_conv(config.in_channels, config.first_channels(), config.conv_in_kernel)),
-      time_embedding(config.first_channels(), config.time_width, config.guidance_width),
-      add_embedding(config.pooled_width + kTimeIds * config.time_id_width, config.time_width),
+      time_embedding(time_embedding_config(config)),
+      add_embedding({config.pooled_width + kTimeIds * config.time_id_width, config.time_width}),
       conv_norm_out(config.norm_groups, config.first_channels(), config.norm_eps),
       conv_out(
           same_size_conv(config.first_channels(), config.out_channels, config.conv_out_kernel)) {
@@ -89,7 +99,9 @@ at::Tensor UNet::operator()(const UNetInput& input, const Tick& tick) const {
   const SinusoidConfig times{config.first_channels(), config.flip_sin_to_cos, config.freq_shift};
   const at::Tensor time = time_embedding(
       sinusoids(input.timesteps, times).to(input.latents.scalar_type()), conditioning.guidance);
-  const at::Tensor activated_time = at::silu(time + conditioning.added_embedding);  // [B, T]
+  const at::Tensor both =
+      activate(time + conditioning.added_embedding, config.added_time_activation);  // [B, T]
+  const at::Tensor activated_time = activate(both, config.activation);
   const BlockInput block_input{activated_time, conditioning.prompt, tick};
 
   // 2. pre-process
@@ -108,7 +120,7 @@ at::Tensor UNet::operator()(const UNetInput& input, const Tick& tick) const {
   for (const UpBlock& block : up_blocks) hidden = block(std::move(hidden), block_input, skips);
 
   // 6. post-process
-  return conv_out(conv_norm_out.with_silu(hidden)).contiguous();
+  return conv_out(conv_norm_out.with(config.activation, hidden)).contiguous();
 }
 
 void visit_parameters(UNet& unet, const Scope& scope) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "inference/layers/diffusers_activation.h"
+
 namespace ssd1b {
 namespace {
 
@@ -65,22 +67,19 @@ void refuse_true(const ConfigDocument& document, const std::string& key) {
 }
 
 /// Everything that diffusers' class can do and no relative of SDXL does. Not here, because the
-/// blocks that this program has do not read them: dropout, resnet_out_scale_factor,
-/// resnet_skip_time_act, upcast_attention (its effect ended with fused attention).
+/// blocks that this program has do not read them: cross_attention_norm, dropout,
+/// mid_block_only_cross_attention, resnet_out_scale_factor, resnet_skip_time_act, upcast_attention
+/// (its effect ended with fused attention).
 void refuse_what_is_not_built(const ConfigDocument& document) {
   refuse_unless_text(document, "_class_name", {"UNet2DConditionModel"});
-  refuse_unless_text(document, "act_fn", {"silu", "swish"});
   refuse_unless_text(document, "attention_type", {"default"});
-  refuse_unless_text(document, "resnet_time_scale_shift", {"default"});
   refuse_unless_text(document, "time_embedding_type", {"positional"});
   for (const char* key :
-       {"class_embed_type", "cross_attention_norm", "encoder_hid_dim", "encoder_hid_dim_type",
-        "num_class_embeds", "time_embedding_act_fn", "timestep_post_act"}) {
+       {"class_embed_type", "encoder_hid_dim", "encoder_hid_dim_type", "num_class_embeds"}) {
     refuse_unless_null(document, key);
   }
   refuse_true(document, "class_embeddings_concat");
   refuse_true(document, "dual_cross_attention");
-  refuse_true(document, "mid_block_only_cross_attention");
   refuse_true(document, "only_cross_attention");
   // diffusers itself refuses it: attention_head_dim counts the heads, whatever its name says.
   document.require(!document.has("num_attention_heads"), "num_attention_heads",
@@ -230,6 +229,15 @@ void read_embeddings(const ConfigDocument& document, const Levels& levels, UNetC
   if (document.has("time_embedding_dim")) {
     config.time_width = integer_between(document, "time_embedding_dim", 0, 1, 4 * kMaxWidth);
   }
+  config.activation = diffusers_activation(document, "act_fn").value_or(Activation::Silu);
+  const std::string shift = document.optional_text("resnet_time_scale_shift").value_or("default");
+  document.require(shift == "default" || shift == "scale_shift", "resnet_time_scale_shift",
+                   "default or scale_shift (this program knows no other)");
+  config.scales_by_time = shift == "scale_shift";
+  config.time_activation =
+      diffusers_activation(document, "timestep_post_act").value_or(Activation::None);
+  config.added_time_activation =
+      diffusers_activation(document, "time_embedding_act_fn").value_or(Activation::None);
   config.flip_sin_to_cos = document.optional_boolean("flip_sin_to_cos").value_or(true);
   config.freq_shift = document.optional_number("freq_shift").value_or(0.0);
   document.require(levels.channels.front() / 2 - config.freq_shift > 0.0, "freq_shift",

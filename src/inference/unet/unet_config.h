@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "inference/layers/activation.h"
 #include "inference/weights/config_document.h"
 
 namespace ssd1b {
@@ -44,6 +45,12 @@ struct UNetConfig {
 
   std::int64_t pooled_width = 0;   // of the pooled prompt
   std::int64_t time_id_width = 0;  // of the sinusoids of each of the six sizes
+
+  Activation activation = Activation::Silu;             // of resnets, time embedding and output
+  Activation time_activation = Activation::None;        // behind the time embedding alone
+  Activation added_time_activation = Activation::None;  // behind its sum with the added embedding
+
+  bool scales_by_time = false;  // resnet_time_scale_shift; else the resnets add the time embedding
 
   std::int64_t norm_groups = 32;
   double norm_eps = 1e-5;

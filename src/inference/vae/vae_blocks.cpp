@@ -17,6 +17,7 @@ ResnetBlock resnet(const VaeConfig& config, std::int64_t in_channels, std::int64
   block.out_channels = out_channels;
   block.norm_groups = config.norm_groups;
   block.norm_eps = kNormEps;
+  block.activation = config.resnet_activation;
   return ResnetBlock(block);
 }
 
@@ -111,7 +112,7 @@ at::Tensor VaeEncoder::operator()(const at::Tensor& pixels, const Tick& tick) co
     hidden = run(block.resnets, std::move(hidden), tick);
     if (block.downsampler) hidden = (*block.downsampler)(hidden);
   }
-  return conv_out(conv_norm_out.with_silu(mid_block(hidden, tick)));
+  return conv_out(conv_norm_out.with(Activation::Silu, mid_block(hidden, tick)));
 }
 
 VaeDecoder::VaeDecoder(const VaeConfig& config)
@@ -140,7 +141,7 @@ at::Tensor VaeDecoder::operator()(const at::Tensor& latents, const Tick& tick) c
       tick_once(tick);
     }
   }
-  return conv_out(conv_norm_out.with_silu(hidden));
+  return conv_out(conv_norm_out.with(Activation::Silu, hidden));
 }
 
 void visit_parameters(VaeEncoder& encoder, const Scope& scope) {

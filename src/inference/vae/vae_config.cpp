@@ -3,6 +3,8 @@
 #include <optional>
 #include <string>
 
+#include "inference/layers/diffusers_activation.h"
+
 namespace ssd1b {
 namespace {
 
@@ -51,7 +53,6 @@ void read_latent_statistics(const ConfigDocument& document, VaeConfig& config) {
 
 VaeConfig VaeConfig::from(const ConfigDocument& document) {
   require_text(document, "_class_name", "AutoencoderKL");
-  require_text(document, "act_fn", "silu");
   VaeConfig config;
   if (const auto channels = document.optional_integers("block_out_channels")) {
     config.block_channels = *channels;
@@ -72,6 +73,7 @@ VaeConfig VaeConfig::from(const ConfigDocument& document) {
     document.require(document.optional_integer(key).value_or(3) == 3, key, "3: red, green, blue");
   }
   config.latent_channels = integer_between(document, "latent_channels", 4, kMaxWidth);
+  config.resnet_activation = diffusers_activation(document, "act_fn").value_or(Activation::Silu);
   config.layers_per_block = integer_between(document, "layers_per_block", 1, kMaxLayers);
   config.has_mid_attention = document.optional_boolean("mid_block_add_attention").value_or(true);
   config.has_quant_conv = document.optional_boolean("use_quant_conv").value_or(true);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "inference/layers/activation.h"
 #include "inference/weights/config_document.h"
 
 namespace ssd1b {
@@ -17,6 +18,7 @@ struct VaeConfig {
   std::vector<std::int64_t> block_channels = {64};  // from the pixels to the latents
   std::int64_t layers_per_block = 1;
   std::int64_t norm_groups = 32;
+  Activation resnet_activation = Activation::Silu;  // the one before the last convolution is SiLU
   bool has_mid_attention = true;
   bool has_quant_conv = true;
   bool has_post_quant_conv = true;

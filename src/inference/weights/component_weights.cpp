@@ -1,5 +1,6 @@
 #include "inference/weights/component_weights.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -73,8 +74,11 @@ bool is_known_leftover(const std::string& name) {
   for (const char* start : kStarts) {
     if (starts_with(name, start)) return true;
   }
-  return ends_with(name, "position_ids") || name == "logit_scale" || name == "denoiser.sigmas" ||
-         name == "alphas_cumprod" || name == "betas";
+  // v_pred and ztsnr say how a model was trained; diffusers does not read them either.
+  constexpr std::array<const char*, 6> kNames = {"logit_scale", "denoiser.sigmas", "alphas_cumprod",
+                                                 "betas",       "v_pred",          "ztsnr"};
+  return ends_with(name, "position_ids") ||
+         std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
 ComponentWeights collect_weights(const std::string& component,

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <filesystem>
 
-#include "inference/weights/config_document.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
@@ -65,6 +64,14 @@ double AdapterConfig::factor(const std::string& module, std::int64_t rank) const
   return used / (divides_by_root ? std::sqrt(size) : size);
 }
 
+bool is_peft_file(const SafetensorsFile& file) {
+  return !file.tensors().empty() && file.tensors().front().name.rfind(kPeftPrefix, 0) == 0;
+}
+
+ConfigDocument read_peft_settings(const SafetensorsFile& file) {
+  return ConfigDocument::read(file.path().parent_path() / "adapter_config.json");
+}
+
 std::optional<AdapterConfig> read_adapter_config(const SafetensorsFile& file,
                                                  const std::string& component) {
   const auto found = file.metadata().find(kMetadataKey);
@@ -73,10 +80,8 @@ std::optional<AdapterConfig> read_adapter_config(const SafetensorsFile& file,
     if (!document.has(component + ".lora_alpha")) return std::nullopt;
     return parse(document, component + ".");
   }
-  const bool is_of_peft = component == "unet" && !file.tensors().empty() &&
-                          file.tensors().front().name.rfind(kPeftPrefix, 0) == 0;
-  if (!is_of_peft) return std::nullopt;
-  const auto document = ConfigDocument::read(file.path().parent_path() / "adapter_config.json");
+  if (!is_peft_file(file)) return std::nullopt;
+  const ConfigDocument document = read_peft_settings(file);
   document.require(document.optional_text("peft_type").value_or("LORA") == "LORA", "peft_type",
                    "LORA");
   return parse(document, "");

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "inference/weights/config_document.h"
 #include "inference/weights/safetensors_file.h"
 
 namespace ssd1b {
@@ -22,6 +23,12 @@ struct AdapterConfig {
   /// What `up down` of a module is multiplied with.
   double factor(const std::string& module, std::int64_t rank) const;
 };
+
+/// Whether PEFT wrote the file itself (adapter_model.safetensors), with its settings beside it.
+bool is_peft_file(const SafetensorsFile& file);
+
+/// adapter_config.json beside a file of PEFT's own.
+ConfigDocument read_peft_settings(const SafetensorsFile& file);
 
 /// The settings of a component's LoRA where its file says them: in its metadata, as diffusers
 /// writes them, or for PEFT's own files in adapter_config.json beside it. nullopt: it says none.

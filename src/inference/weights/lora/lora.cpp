@@ -12,6 +12,7 @@
 #include "inference/weights/lora/lora_key.h"
 #include "inference/weights/lora/misplaced.h"
 #include "inference/weights/lora/module_spellings.h"
+#include "inference/weights/lora/peft_component.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
@@ -37,10 +38,13 @@ using Pairs = std::map<std::string, Pair>;
 std::map<std::string, Pairs> sort_tensors(const SafetensorsFile& file, const LoraTarget& target) {
   std::map<std::string, ModuleSpellings> spellings;
   for (const auto& [name, weights] : target.components) spellings.emplace(name, *weights);
+  std::optional<std::string> own_component;  // of all tensors
+  if (is_peft_file(file)) own_component = component_of_peft_file(file, target, spellings);
   std::map<std::string, Pairs> pairs;
   std::vector<Misplaced> misplaced;
   for (const TensorInfo& tensor : file.tensors()) {
-    const LoraKey key = read_lora_key(file, tensor.name);
+    LoraKey key = read_lora_key(file, tensor.name);
+    key.component = own_component.value_or(key.component);
     const std::optional<std::string> module = spellings.at(key.component).find(key.module);
     if (!module) {
       misplaced.push_back({tensor.name, key.component, key.module});
@@ -129,10 +133,20 @@ LowRankUpdate update_of(const SafetensorsFile& file, const Pair& pair,
   return {source_of(file, *pair.down), source_of(file, *pair.up), 1.0};
 }
 
+/// In a folder, PEFT's file or diffusers'.
+std::filesystem::path file_of(const std::filesystem::path& path) {
+  std::error_code failed;
+  if (!std::filesystem::is_directory(path, failed)) return path;
+  const std::filesystem::path of_peft = path / "adapter_model.safetensors";
+  const bool is_of_peft = std::filesystem::exists(path / "adapter_config.json", failed) ||
+                          std::filesystem::exists(of_peft, failed);
+  return is_of_peft ? of_peft : path / "pytorch_lora_weights.safetensors";
+}
+
 }  // namespace
 
 std::size_t add_lora(const std::filesystem::path& path, double scale, const LoraTarget& target) {
-  const SafetensorsFile file = SafetensorsFile::open(path);
+  const SafetensorsFile file = SafetensorsFile::open(file_of(path));
   if (file.tensors().empty()) {
     throw Error(ErrorCode::BadModel, path.string() + ": must hold a LoRA's matrices, got none");
   }

@@ -16,7 +16,8 @@ struct LoraTarget {
 };
 
 /// Adds the changes of a LoRA file, `scale` times, to the weights that they are for; they are
-/// merged when the weights are filled. Reads the header and the alphas only; blocks on the disk.
+/// merged when the weights are filled. A folder stands for the file in it that PEFT or diffusers
+/// wrote. Reads the header and the alphas only; blocks on the disk.
 /// Returns how many modules it changes. Throws Error(BadModel) with file, tensor, expected and got:
 /// a tensor that has no place in the model, half a pair, a wrong shape, another kind of file; a
 /// LoRA that was made for SDXL is refused as such by a model with fewer blocks.
