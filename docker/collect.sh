@@ -25,7 +25,7 @@ if [ "$device" = cpu ]; then
   find . \( -name libtorch_cpu.so -o -name libc10.so -o -name libgomp.so.1 -o -name libcudart.so.13 \
     -o -name libcupti.so.13 \) | keep
 else
-  find torch/lib nvidia -name '*.so*' ! -name libtorch_python.so ! -name '*_static*' | keep
+  find torch/lib nvidia -name '*.so*' ! -name libtorch_python.so ! -name '*_static*' ! -name 'libnvvm*' | keep
 fi
 
 mkdir -p "$doc"

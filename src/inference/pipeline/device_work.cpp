@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "inference/layers/cuda_kernels.h"
 #include "inference/pipeline/devices.h"
@@ -21,7 +22,12 @@ at::Tensor upload(const at::Tensor& host, const c10::Device& device) {
 void prove_kernels(const c10::Device& device, const Precision& precision) {
   for (const at::ScalarType dtype : std::set<at::ScalarType>{precision.networks, precision.vae}) {
     const std::string name = dtype_name(dtype);
-    for (const KernelProof& proof : prove_cuda_kernels(device, dtype)) {
+    const std::vector<KernelProof> proofs = prove_cuda_kernels(device, dtype);
+    if (device.is_cuda() && proofs.empty()) {
+      log_warn("own kernels are left out", {{"reason", "there is no libssd1b_kernels.so"}});
+      return;
+    }
+    for (const KernelProof& proof : proofs) {
       if (proof.is_used) {
         log_info("own kernel is used",
                  {{"kernel", proof.name}, {"dtype", name}, {"difference", proof.difference}});
