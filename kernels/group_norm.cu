@@ -8,132 +8,284 @@
 namespace ssd1b {
 namespace {
 
-constexpr int kThreads = 256;  // one a pair of channels of a tile of at most 512
+constexpr int kThreads = kNormThreads;
+
+/// Blocks at once on a multiprocessor, for which its registers must do.
+template <typename T>
+constexpr int kBlocks = sizeof(T) == sizeof(float) ? 3 : 4;
 
 /// What all blocks of a call read.
-struct Shape {
+template <typename T>
+struct Norm {
+  const T* input;
+  const T* weight;
+  const T* bias;
+  T* output;
+  float2* sums;        // [pictures, groups, chunks] of x - pivot and of its square
+  float2* statistics;  // [pictures, groups] mean and 1 / standard deviation
   NormPlan plan;
+  double share;  // of one element in its group's mean
   float eps;
   bool silu;
 };
 
+/// Neighbouring channels that are loaded and stored at once: 16 bytes at a time, or element by
+/// element where neither shape nor pointers promise more.
+template <typename T, int kWidth>
+struct alignas(kWidth == kNormVector ? 16 : alignof(T)) Vector {
+  T at[kWidth];
+};
+
+/// The part of a thread: a vector of channels of some rows of a chunk.
+struct Part {
+  std::int64_t offset;               // of the chunk's first row, at `channel`
+  int channel;                       // the first of the vector
+  int row, rows_side_by_side, rows;  // its first row, the step to its next, the chunk's end
+  bool works;
+};
+
+/// Block (chunk, tile, picture).
+template <int kWidth>
+__device__ Part part_of(const NormPlan& plan, dim3 block) {
+  const int vectors = static_cast<int>(plan.tile_channels) / kWidth;
+  const int thread = static_cast<int>(threadIdx.x);
+  const std::int64_t first_row = block.x * plan.chunk_rows;
+  Part part;
+  part.channel = static_cast<int>(block.y * plan.tile_channels) + thread % vectors * kWidth;
+  part.row = thread / vectors;
+  part.rows_side_by_side = kThreads / vectors;
+  part.rows = static_cast<int>(min(plan.chunk_rows, plan.rows - first_row));
+  part.works = part.row < part.rows_side_by_side && part.channel < plan.channels;
+  part.offset = (block.z * plan.rows + first_row) * plan.channels + part.channel;
+  return part;
+}
+
+/// Calls use(offset, vector) for each row of the part. Rows are loaded several at a time, whatever
+/// `use` does; beyond the end the last one is loaded again and left.
+template <int kWidth, typename T, typename Use>
+__device__ void for_each_row(const T* __restrict__ input, const Part& part, int channels, Use use) {
+  using Loaded = Vector<T, kWidth>;
+  const T* __restrict__ chunk = input + part.offset;
+  for (int row = part.row; row < part.rows; row += kNormRows * part.rows_side_by_side) {
+    Loaded loaded[kNormRows];
+#pragma unroll
+    for (int i = 0; i < kNormRows; ++i) {
+      const int at = min(row + i * part.rows_side_by_side, part.rows - 1);
+      loaded[i] =
+          *reinterpret_cast<const Loaded*>(chunk + static_cast<std::int64_t>(at) * channels);
+    }
+#pragma unroll
+    for (int i = 0; i < kNormRows; ++i) {
+      const int at = row + i * part.rows_side_by_side;
+      if (at < part.rows) use(part.offset + static_cast<std::int64_t>(at) * channels, loaded[i]);
+    }
+  }
+}
+
 /// The value that a group's elements are counted from: keeps squares small where the mean is far
-/// from zero. The same in both passes and in all chunks.
+/// from zero. The same in all passes and in all chunks.
 template <typename T>
-__device__ float pivot_of(const T* picture, const NormPlan& plan, std::int64_t group) {
-  return to_float(picture[group * plan.group_channels]);
+__device__ float pivot_of(const Norm<T>& norm, std::int64_t picture, int group) {
+  const NormPlan& plan = norm.plan;
+  return to_float(norm.input[picture * plan.rows * plan.channels + group * plan.group_channels]);
 }
 
-/// Sums of x - pivot and of its square over a chunk, by group: partial [pictures, chunks, groups,
-/// 2]. Block (chunk, tile, picture).
-template <typename T>
-__global__ void sum_chunks(const T* input, float* partial, Shape shape) {
-  const NormPlan& plan = shape.plan;
-  const T* picture = input + blockIdx.z * plan.rows * plan.channels;
-  const std::int64_t first_channel = blockIdx.y * plan.tile_channels;
-  const std::int64_t channel = first_channel + 2 * threadIdx.x;
-  const bool works = 2 * threadIdx.x < plan.tile_channels && channel < plan.channels;
-  __shared__ float sums[kThreads], squares[kThreads];
-  float sum = 0.0f, square = 0.0f;
-  if (works) {
-    const float pivot = pivot_of(picture, plan, channel / plan.group_channels);
-    const std::int64_t begin = blockIdx.x * plan.chunk_rows;
-    const std::int64_t end = min(begin + plan.chunk_rows, plan.rows);
-    for (std::int64_t row = begin; row < end; ++row) {
-      const auto pair =
-          *reinterpret_cast<const typename Pair<T>::Type*>(picture + row * plan.channels + channel);
-      const float a = to_float(pair.x) - pivot;
-      const float b = to_float(pair.y) - pivot;
-      sum += a + b;
-      square += a * a + b * b;
+/// Of all lanes of a team, in each of them. The whole warp calls this.
+template <typename Number>
+__device__ Number add_team(Number value, int team) {
+  for (int apart = team / 2; apart > 0; apart /= 2) {
+    value += __shfl_xor_sync(0xffffffffu, value, apart);
+  }
+  return value;
+}
+
+/// Sums of a group of the tile over [rows side by side, pairs of the tile], in each lane of its
+/// team. The whole warp calls this; teams without a group get zero.
+__device__ float2 sums_of_group(const float2* pairs, const NormPlan& plan, int rows) {
+  const int team = static_cast<int>(plan.team), tile_group = threadIdx.x / team;
+  const int tile_pairs = static_cast<int>(plan.tile_channels) / 2;
+  const int group_pairs = static_cast<int>(plan.group_channels) / 2;
+  const int count = tile_group < plan.tile_groups ? rows * group_pairs : 0;
+  float2 total = {};
+  for (int i = threadIdx.x % team; i < count; i += team) {
+    const int row = i / group_pairs, pair = tile_group * group_pairs + i % group_pairs;
+    total.x += pairs[row * tile_pairs + pair].x;
+    total.y += pairs[row * tile_pairs + pair].y;
+  }
+  return {add_team(total.x, team), add_team(total.y, team)};
+}
+
+/// First pass: the sums of a chunk, by group. Block (chunk, tile, picture).
+template <typename T, int kWidth>
+__global__ void __launch_bounds__(kThreads, kBlocks<T>) sum_chunks(Norm<T> norm) {
+  constexpr int kPairs = kWidth / 2;  // a pair is in one group, a vector may be in several
+  const NormPlan& plan = norm.plan;
+  const Part part = part_of<kWidth>(plan, dim3(blockIdx.x, blockIdx.y, blockIdx.z));
+  __shared__ float2 pairs[kThreads * kPairs];  // [rows side by side, pairs of the tile]
+  float2 own[kPairs] = {};
+  if (part.works) {
+    float pivots[kPairs];
+#pragma unroll
+    for (int pair = 0; pair < kPairs; ++pair) {
+      const int group = (part.channel + 2 * pair) / static_cast<int>(plan.group_channels);
+      pivots[pair] = pivot_of(norm, blockIdx.z, group);
     }
+    const auto add = [&](std::int64_t, const Vector<T, kWidth>& vector) {
+#pragma unroll
+      for (int pair = 0; pair < kPairs; ++pair) {
+        const float a = to_float(vector.at[2 * pair]) - pivots[pair];
+        const float b = to_float(vector.at[2 * pair + 1]) - pivots[pair];
+        own[pair].x += a + b;
+        own[pair].y += a * a + b * b;
+      }
+    };
+    for_each_row<kWidth>(norm.input, part, static_cast<int>(plan.channels), add);
   }
-  sums[threadIdx.x] = sum;
-  squares[threadIdx.x] = square;
+#pragma unroll
+  for (int pair = 0; pair < kPairs; ++pair) pairs[threadIdx.x * kPairs + pair] = own[pair];
   __syncthreads();
-  const std::int64_t group = first_channel / plan.group_channels + threadIdx.x;
-  if (threadIdx.x >= plan.tile_groups || group >= plan.groups) return;
-  const std::int64_t pairs = plan.group_channels / 2;
-  float group_sum = 0.0f, group_square = 0.0f;
-  for (std::int64_t i = 0; i < pairs; ++i) {
-    group_sum += sums[threadIdx.x * pairs + i];
-    group_square += squares[threadIdx.x * pairs + i];
-  }
-  const std::int64_t at = (blockIdx.z * plan.chunks + blockIdx.x) * plan.groups + group;
-  partial[2 * at] = group_sum;
-  partial[2 * at + 1] = group_square;
+  const float2 total = sums_of_group(pairs, plan, part.rows_side_by_side);
+  const std::int64_t tile_group = threadIdx.x / plan.team;
+  const std::int64_t group = blockIdx.y * plan.tile_groups + tile_group;
+  const bool leads = threadIdx.x % plan.team == 0 && tile_group < plan.tile_groups;
+  if (!leads || group >= plan.groups) return;
+  norm.sums[(blockIdx.z * plan.groups + group) * plan.chunks + blockIdx.x] = total;
 }
 
-/// Mean and 1 / standard deviation of a group of a picture from the sums of its chunks.
-template <typename T>
-__device__ void statistics_of(const T* picture, const float* partial, const Shape& shape,
-                              std::int64_t group, float& mean, float& inverse) {
-  const NormPlan& plan = shape.plan;
+/// Mean and 1 / standard deviation of a group of a picture, in each lane of the team that adds its
+/// chunks, kAtOnce loads at a time. The whole warp calls this; lanes without a group give -1.
+template <int kAtOnce, typename T>
+__device__ float2 statistics_of(const Norm<T>& norm, std::int64_t picture, int group, int team) {
+  const NormPlan& plan = norm.plan;
+  const int chunks = group < 0 ? 0 : static_cast<int>(plan.chunks);
+  const float2* sums = norm.sums + (picture * plan.groups + group) * plan.chunks;
   double sum = 0.0, square = 0.0;
-  for (std::int64_t chunk = 0; chunk < plan.chunks; ++chunk) {
-    const std::int64_t at = (blockIdx.z * plan.chunks + chunk) * plan.groups + group;
-    sum += partial[2 * at];
-    square += partial[2 * at + 1];
+  for (int first = threadIdx.x % team; first < chunks; first += kAtOnce * team) {
+    float2 loaded[kAtOnce];
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i) loaded[i] = sums[min(first + i * team, chunks - 1)];
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i) {
+      sum += first + i * team < chunks ? loaded[i].x : 0.0f;
+      square += first + i * team < chunks ? loaded[i].y : 0.0f;
+    }
   }
-  const double count = static_cast<double>(plan.rows) * plan.group_channels;
-  const double above = sum / count;  // the mean less the pivot
-  const double variance = square / count - above * above;
-  mean = static_cast<float>(above + pivot_of(picture, plan, group));
-  inverse = static_cast<float>(1.0 / sqrt((variance > 0.0 ? variance : 0.0) + shape.eps));
+  const double above = add_team(sum, team) * norm.share;  // the mean less the pivot
+  const double variance = add_team(square, team) * norm.share - above * above;
+  const float pivot = group < 0 ? 0.0f : pivot_of(norm, picture, group);
+  return {static_cast<float>(above + pivot),
+          1.0f / sqrtf((variance > 0.0 ? static_cast<float>(variance) : 0.0f) + norm.eps)};
 }
 
-/// Block (chunk, tile, picture), as above.
+/// Between the passes, where chunks are many: one warp a block (group, picture).
 template <typename T>
-__global__ void normalise(const T* input, const T* weight, const T* bias, const float* partial,
-                          T* output, Shape shape) {
-  const NormPlan& plan = shape.plan;
-  const std::int64_t picture = blockIdx.z * plan.rows * plan.channels;
-  const std::int64_t first_channel = blockIdx.y * plan.tile_channels;
-  const std::int64_t first_group = first_channel / plan.group_channels;
-  __shared__ float means[kThreads], inverses[kThreads];
-  if (threadIdx.x < plan.tile_groups && first_group + threadIdx.x < plan.groups) {
-    statistics_of(input + picture, partial, shape, first_group + threadIdx.x, means[threadIdx.x],
-                  inverses[threadIdx.x]);
+__global__ void __launch_bounds__(32) add_chunks(Norm<T> norm) {
+  const int group = static_cast<int>(blockIdx.x);
+  const float2 statistics = statistics_of<16>(norm, blockIdx.y, group, 32);
+  if (threadIdx.x == 0) norm.statistics[blockIdx.y * norm.plan.groups + group] = statistics;
+}
+
+/// The fast forms keep far more digits than a half or a bfloat16 has.
+template <typename T>
+__device__ float silu(float x) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    return x / (1.0f + expf(-x));
+  } else {
+    return __fdividef(x, 1.0f + __expf(-x));
+  }
+}
+
+/// Fills `statistics` by group of the tile. The whole block calls this and waits.
+template <typename T>
+__device__ void find_statistics(const Norm<T>& norm, dim3 block, float2* statistics) {
+  const NormPlan& plan = norm.plan;
+  const int team = static_cast<int>(plan.team), tile_group = threadIdx.x / team;
+  const int group = static_cast<int>(block.y * plan.tile_groups) + tile_group;
+  const bool has_group = tile_group < plan.tile_groups && group < plan.groups;
+  if (!plan.adds_apart) {
+    const float2 found = statistics_of<8>(norm, block.z, has_group ? group : -1, team);
+    if (has_group) statistics[tile_group] = found;
+  } else if (has_group) {
+    statistics[tile_group] = norm.statistics[block.z * plan.groups + group];
   }
   __syncthreads();
-  const std::int64_t channel = first_channel + 2 * threadIdx.x;
-  if (2 * threadIdx.x >= plan.tile_channels || channel >= plan.channels) return;
-  const std::int64_t group = channel / plan.group_channels - first_group;
-  const float scale_x = to_float(weight[channel]) * inverses[group];
-  const float scale_y = to_float(weight[channel + 1]) * inverses[group];
-  const float shift_x = to_float(bias[channel]) - means[group] * scale_x;
-  const float shift_y = to_float(bias[channel + 1]) - means[group] * scale_y;
-  const std::int64_t begin = blockIdx.x * plan.chunk_rows;
-  const std::int64_t end = min(begin + plan.chunk_rows, plan.rows);
-  for (std::int64_t row = begin; row < end; ++row) {
-    const std::int64_t at = picture + row * plan.channels + channel;
-    const auto pair = *reinterpret_cast<const typename Pair<T>::Type*>(input + at);
-    float x = to_float(pair.x) * scale_x + shift_x;
-    float y = to_float(pair.y) * scale_y + shift_y;
-    if (shape.silu) {
-      x = x / (1.0f + expf(-x));
-      y = y / (1.0f + expf(-y));
-    }
-    typename Pair<T>::Type result;
-    result.x = from_float<T>(x);
-    result.y = from_float<T>(y);
-    *reinterpret_cast<typename Pair<T>::Type*>(output + at) = result;
-  }
 }
 
-template <typename T>
-int launch(const Ssd1bGroupNorm& call, cudaStream_t stream) {
-  const Shape shape{plan_norm(call.rows, call.channels, call.groups), static_cast<float>(call.eps),
-                    call.silu != 0};
-  const dim3 blocks(static_cast<unsigned>(shape.plan.chunks),
-                    static_cast<unsigned>(shape.plan.tiles), static_cast<unsigned>(call.pictures));
-  const auto* input = static_cast<const T*>(call.input);
-  sum_chunks<T><<<blocks, kThreads, 0, stream>>>(input, call.partial, shape);
+/// Second pass. Block (chunk, tile, picture), the last first: what the first pass read last may
+/// still be in the cache.
+template <typename T, int kWidth>
+__global__ void __launch_bounds__(kThreads, kBlocks<T>) normalise(Norm<T> norm) {
+  const NormPlan& plan = norm.plan;
+  const dim3 block(gridDim.x - 1 - blockIdx.x, gridDim.y - 1 - blockIdx.y,
+                   gridDim.z - 1 - blockIdx.z);
+  const Part part = part_of<kWidth>(plan, block);
+  float scale[kWidth], shift[kWidth];  // loaded before the wait
+#pragma unroll
+  for (int i = 0; i < kWidth; ++i) {
+    scale[i] = part.works ? to_float(norm.weight[part.channel + i]) : 0.0f;
+    shift[i] = part.works ? to_float(norm.bias[part.channel + i]) : 0.0f;
+  }
+  __shared__ float2 statistics[kThreads];
+  find_statistics(norm, block, statistics);
+  if (!part.works) return;
+  const int first_group = static_cast<int>(block.y * plan.tile_groups);
+#pragma unroll
+  for (int i = 0; i < kWidth; ++i) {
+    const int group = (part.channel + i / 2 * 2) / static_cast<int>(plan.group_channels);
+    scale[i] *= statistics[group - first_group].y;
+    shift[i] -= statistics[group - first_group].x * scale[i];
+  }
+  const auto store = [&](std::int64_t at, const Vector<T, kWidth>& vector) {
+    Vector<T, kWidth> result;
+    if (norm.silu) {
+      for (int i = 0; i < kWidth; ++i) {
+        result.at[i] = from_float<T>(silu<T>(to_float(vector.at[i]) * scale[i] + shift[i]));
+      }
+    } else {
+      for (int i = 0; i < kWidth; ++i) {
+        result.at[i] = from_float<T>(to_float(vector.at[i]) * scale[i] + shift[i]);
+      }
+    }
+    *reinterpret_cast<Vector<T, kWidth>*>(norm.output + at) = result;
+  };
+  for_each_row<kWidth>(norm.input, part, static_cast<int>(plan.channels), store);
+}
+
+template <typename T, int kWidth>
+int launch(const Norm<T>& norm, unsigned pictures, cudaStream_t stream) {
+  const NormPlan& plan = norm.plan;
+  const dim3 blocks(static_cast<unsigned>(plan.chunks), static_cast<unsigned>(plan.tiles),
+                    pictures);
+  sum_chunks<T, kWidth><<<blocks, kThreads, 0, stream>>>(norm);
   if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) return error;
-  normalise<T><<<blocks, kThreads, 0, stream>>>(input, static_cast<const T*>(call.weight),
-                                                static_cast<const T*>(call.bias), call.partial,
-                                                static_cast<T*>(call.output), shape);
+  if (plan.adds_apart) {
+    add_chunks<T><<<dim3(static_cast<unsigned>(plan.groups), pictures), 32, 0, stream>>>(norm);
+    if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) return error;
+  }
+  normalise<T, kWidth><<<blocks, kThreads, 0, stream>>>(norm);
   return cudaGetLastError();
+}
+
+bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
+
+template <typename T>
+int plan_and_launch(const Ssd1bGroupNorm& call, cudaStream_t stream) {
+  Norm<T> norm{};
+  norm.plan = plan_norm(call.rows, call.channels, call.groups);
+  norm.input = static_cast<const T*>(call.input);
+  norm.weight = static_cast<const T*>(call.weight);
+  norm.bias = static_cast<const T*>(call.bias);
+  norm.output = static_cast<T*>(call.output);
+  norm.sums = reinterpret_cast<float2*>(call.partial);
+  norm.statistics = norm.sums + call.pictures * norm.plan.groups * norm.plan.chunks;
+  norm.share = 1.0 / (static_cast<double>(call.rows) * norm.plan.group_channels);
+  norm.eps = static_cast<float>(call.eps);
+  norm.silu = call.silu != 0;
+  const bool is_wide =
+      norm.plan.vector_channels == kNormVector && is_aligned(call.input) && is_aligned(call.output);
+  const auto pictures = static_cast<unsigned>(call.pictures);
+  return is_wide ? launch<T, kNormVector>(norm, pictures, stream)
+                 : launch<T, 2>(norm, pictures, stream);
 }
 
 }  // namespace
@@ -143,7 +295,7 @@ extern "C" int ssd1b_group_norm(const Ssd1bGroupNorm* call, void* stream) {
   if (!ssd1b::can_plan_norm(call->channels, call->groups)) return cudaErrorInvalidValue;
   return ssd1b::with_dtype(call->dtype, [&](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
-    return ssd1b::launch<T>(*call, static_cast<cudaStream_t>(stream));
+    return ssd1b::plan_and_launch<T>(*call, static_cast<cudaStream_t>(stream));
   });
 }
 

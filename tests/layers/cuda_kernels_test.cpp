@@ -16,26 +16,82 @@
 namespace ssd1b {
 namespace {
 
-constexpr std::int64_t kThreads = 256;  // of a block of the kernel
+struct NormShape {
+  std::int64_t rows, channels, groups;
+};
 
-TEST(NormPlan, CoversEveryRowAndChannelOnce) {
-  const struct {
-    std::int64_t rows, channels, groups;
-  } cases[] = {{1, 64, 32},       {1024, 1280, 32}, {1024, 2560, 32},   {4096, 640, 32},
-               {16384, 320, 32},  {16384, 960, 32}, {1048576, 128, 32}, {99, 48, 12},
-               {262144, 512, 32}, {77, 512, 1}};
-  for (const auto& each : cases) {
-    ASSERT_TRUE(can_plan_norm(each.channels, each.groups)) << each.channels;
-    const NormPlan plan = plan_norm(each.rows, each.channels, each.groups);
+/// Of the UNet and the VAE at many sizes, then odd ones.
+const NormShape kNormShapes[] = {
+    {64, 2560, 32},     {1024, 1280, 32},   {1024, 1920, 32},   {1024, 2560, 32},
+    {4096, 640, 32},    {4096, 960, 32},    {4225, 640, 32},    {16384, 320, 32},
+    {16384, 960, 32},   {16384, 512, 32},   {262144, 256, 32},  {262144, 512, 32},
+    {1048576, 128, 32}, {1048576, 256, 32}, {4194304, 128, 32}, {1, 64, 32},
+    {99, 48, 12},       {77, 512, 1},       {33, 2048, 4},      {50, 20, 10},
+    {35, 24, 12},       {300, 4, 1},        {7, 4, 2},          {65, 62, 31},
+    {129, 496, 31},     {40, 2040, 4},      {30, 1240, 31},     {200, 512, 256},
+    {128, 1280, 640},   {1, 2, 1},          {100'003, 256, 32}, {99'991, 62, 31}};
 
-    EXPECT_EQ(plan.tile_channels % plan.group_channels, 0);  // no group is in two tiles
-    EXPECT_LE(plan.tile_channels, 2 * kThreads);
-    EXPECT_LE(plan.tile_groups, kThreads);
-    EXPECT_GE(plan.tiles * plan.tile_channels, each.channels);
-    EXPECT_LT((plan.tiles - 1) * plan.tile_channels, each.channels);
-    EXPECT_GE(plan.chunks * plan.chunk_rows, each.rows);
-    EXPECT_LT((plan.chunks - 1) * plan.chunk_rows, each.rows);
-    EXPECT_LE(plan.chunks, 128);
+/// How often the threads of the kernel, with vectors of `width` channels, come to each row and
+/// channel of a picture.
+struct Visits {
+  Visits(const NormPlan& plan, std::int64_t width) : rows(plan.rows), channels(plan.channels) {
+    const std::int64_t vectors = plan.tile_channels / width;
+    const std::int64_t side_by_side = kNormThreads / vectors;
+    for (std::int64_t chunk = 0; chunk < plan.chunks; ++chunk) {
+      for (std::int64_t first = 0; first < side_by_side; ++first) {
+        for (std::int64_t row = first; row < plan.chunk_rows; row += side_by_side) {
+          const std::int64_t at = chunk * plan.chunk_rows + row;
+          if (at < plan.rows) ++rows[at];
+        }
+      }
+    }
+    for (std::int64_t channel = 0; channel < plan.tiles * plan.tile_channels; channel += width) {
+      for (std::int64_t i = 0; channel < plan.channels && i < width; ++i)
+        ++channels.at(channel + i);
+    }
+  }
+
+  std::vector<int> rows, channels;
+};
+
+TEST(NormPlan, VisitsEveryRowAndChannelOnce) {
+  for (const NormShape& shape : kNormShapes) {
+    ASSERT_TRUE(can_plan_norm(shape.channels, shape.groups)) << shape.channels;
+    const NormPlan plan = plan_norm(shape.rows, shape.channels, shape.groups);
+
+    for (const std::int64_t width : {plan.vector_channels, std::int64_t{2}}) {
+      const Visits visits(plan, width);
+
+      EXPECT_EQ(visits.rows, std::vector<int>(shape.rows, 1)) << shape.rows;
+      EXPECT_EQ(visits.channels, std::vector<int>(shape.channels, 1)) << shape.channels;
+    }
+  }
+}
+
+TEST(NormPlan, FitsTheThreadsOfABlock) {
+  for (const NormShape& shape : kNormShapes) {
+    SCOPED_TRACE(testing::Message() << shape.rows << " x " << shape.channels);
+    const NormPlan plan = plan_norm(shape.rows, shape.channels, shape.groups);
+
+    EXPECT_EQ(plan.tile_channels, plan.tile_groups * plan.group_channels);  // whole groups
+    EXPECT_EQ(plan.tile_channels % plan.vector_channels, 0);
+    EXPECT_EQ(plan.channels % plan.vector_channels, 0);
+    EXPECT_LE(plan.tile_channels, 2 * kNormThreads);
+    EXPECT_LE(plan.tile_groups * plan.team, kNormThreads);
+    EXPECT_TRUE(plan.team <= 32 && (plan.team & (plan.team - 1)) == 0);  // within one warp
+    EXPECT_LT((plan.tiles - 1) * plan.tile_channels, shape.channels);    // no block without work
+    EXPECT_LT((plan.chunks - 1) * plan.chunk_rows, shape.rows);
+    EXPECT_LE(plan.chunks, plan.adds_apart ? 2048 : 128);
+    EXPECT_EQ(plan.partial_floats(3), 3 * 2 * plan.groups * (plan.chunks + 1));
+  }
+}
+
+TEST(NormPlan, FillsTheDeviceWithOneLargePicture) {
+  for (const NormShape& shape : kNormShapes) {
+    if (shape.rows * shape.channels < (1 << 23)) continue;
+    const NormPlan plan = plan_norm(shape.rows, shape.channels, shape.groups);
+
+    EXPECT_GE(plan.chunks * plan.tiles, 512) << shape.rows << " x " << shape.channels;
   }
 }
 
