@@ -1,6 +1,7 @@
 // ssd1b-engine-run feeds an engine with pictures as they arrive and writes what came out and when:
 // ssd1b-engine-run REQUESTS.json --model FOLDER [--output FILE.safetensors] prints one JSON object.
 #include <ATen/ATen.h>
+#include <ATen/DeviceAccelerator.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -157,6 +158,11 @@ void run(Arguments& arguments) {
   if (!arguments.output.empty()) write_tensors(arguments.output, all.tensors);
   Json document = report(all, arrivals);
   document["load_ms"] = load_ms;
+  if (engine->model().device != "cpu") {
+    const auto stats = at::accelerator::getDeviceStats(c10::Device(engine->model().device).index());
+    document["most_allocated_bytes"] = stats.allocated_bytes.front().peak;  // of all kinds
+    document["most_reserved_bytes"] = stats.reserved_bytes.front().peak;
+  }
   document["dtype"] = engine->model().dtype;
   document["vae_dtype"] = engine->model().vae_dtype;
   std::cout << document.dump() << '\n';

@@ -353,7 +353,8 @@ def memory(stage):
     for name, flags in {"as_it_comes": (), "limited": ("--device-memory-limit", limit)}.items():
         most = MostMemory(stage)
         pictures[name], report = engine(stage, stage.model, requests, half(stage), "--batch-invariant", *flags)
-        stage.report(**{name: {"most_bytes": most.end(), "total_ms": report["total_ms"]}})
+        of_torch = {key: report[key] for key in ("most_allocated_bytes", "most_reserved_bytes")}
+        stage.report(**{name: {"most_bytes": most.end(), **of_torch, "total_ms": report["total_ms"]}})
     differ = [name for name, value in pictures["limited"].items()
               if not torch.equal(value, pictures["as_it_comes"][name])]
     stage.report(limit_bytes=limit, differ=differ)

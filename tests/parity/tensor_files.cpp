@@ -47,7 +47,7 @@ void write_tensors(const std::filesystem::path& path, const NamedTensors& tensor
   std::map<std::string, TensorData> files;
   for (const auto& [name, given] : tensors) {
     const at::Tensor tensor =
-        (given.is_floating_point() ? given.to(at::kFloat) : given).contiguous();
+        (given.is_floating_point() ? given.to(at::kFloat) : given).cpu().contiguous();
     TensorData data;
     data.dtype = file_type(tensor);
     data.shape = tensor.sizes().vec();

@@ -59,7 +59,7 @@ TEST(MemoryPlan, FiveAndAHalfGigabytesDecodeSsd1bsOwnSizeWholeWithTheEncodersEls
 
 TEST(MemoryPlan, LessMemoryMakesSmallerTiles) {
   std::int64_t last = 128;
-  for (std::int64_t limit = 6000 * kMega; limit >= 4500 * kMega; limit -= 100 * kMega) {
+  for (std::int64_t limit = 6000 * kMega; limit >= 5200 * kMega; limit -= 100 * kMega) {
     const std::int64_t side = MemoryPlan(ssd1b(limit)).tile(256, 256).value_or(256);
     EXPECT_LE(side, std::max<std::int64_t>(last, 128)) << limit;
     last = side;

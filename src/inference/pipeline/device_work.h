@@ -35,8 +35,8 @@ class CallFence {
 /// Free bytes of a GPU, now.
 std::int64_t free_device_memory(const c10::Device& device);
 
-/// Blocks that libtorch keeps for later tensors go back to the GPU: blocks of the encoders' sizes
-/// are of no use to the VAE. Waits for the device.
+/// Blocks that libtorch keeps for later tensors go back to the GPU, for where memory is short:
+/// those of the encoders' and the UNet's sizes are of no use to the VAE. Waits for the device.
 void give_back_free_memory(const c10::Device& device);
 
 /// Settings of libtorch that hold for the process and the thread that computes: which attention

@@ -22,6 +22,9 @@ constexpr std::int64_t kUNetTensors = 16;
 
 constexpr int kGuidedRows = 2;
 
+// What CUDA itself and its libraries take of a GPU. Where nobody gave a limit it is taken already.
+constexpr std::int64_t kContextBytes = std::int64_t{600} << 20;
+
 // Of the room beside the weights, what graphs may hold: on a GPU of 24 GB six sizes as large as
 // SSD-1B's own with guidance.
 constexpr std::int64_t kGraphShare = 8;
@@ -55,19 +58,20 @@ MemoryPlan::MemoryPlan(const MemoryNeeds& needs)
   const std::int64_t smallest = decode_bytes(vae_, vae_element_, kTiles.back(), kTiles.back());
   const std::int64_t networks = weights.unet + weights.vae;
   const std::int64_t with_encoders = networks + weights.text_encoders;
-  text_encoders_stay_ =
-      needs.device_is_host || with_encoders + std::max(call, whole) <= needs.limit_bytes;
+  const bool counts_context = needs.limit_is_given && !needs.device_is_host;
+  const std::int64_t limit = needs.limit_bytes - (counts_context ? kContextBytes : 0);
+  text_encoders_stay_ = needs.device_is_host || with_encoders + std::max(call, whole) <= limit;
   const std::int64_t held = text_encoders_stay_ ? with_encoders : networks;
   // While they encode, the encoders are there beside the networks even where they do not stay.
   const std::int64_t least =
       std::max(with_encoders, held + std::max(call, std::min(smallest, whole)));
-  if (least > needs.limit_bytes) {
-    const std::string what = " must be at least " + mebibytes(least) +
+  if (least > limit) {
+    const std::string what = " must be at least " + mebibytes(least + needs.limit_bytes - limit) +
                              " for this model at its own size, got " + mebibytes(needs.limit_bytes);
     if (needs.limit_is_given) throw Error(ErrorCode::Usage, "--device-memory-limit" + what);
     throw Error(ErrorCode::NoDevice, "the device's free memory less 10 %" + what);
   }
-  room_ = needs.limit_bytes - held;
+  room_ = limit - held;
   const std::int64_t for_graphs = *room_ / kGraphShare;
   const bool has_graphs = text_encoders_stay_ && !needs.device_is_host && !needs.limit_is_given &&
                           *room_ - for_graphs >= std::max(call, whole);
