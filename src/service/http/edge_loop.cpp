@@ -39,7 +39,6 @@ EdgeLoop::EdgeLoop(Listener listener, const EdgeSettings& settings, const Reques
       listener_(std::move(listener)),
       epoll_(created(epoll_create1(EPOLL_CLOEXEC), "epoll descriptor")),
       wake_(created(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "event descriptor")),
-      max_connections_(connections_that_fit(settings.max_connections)),
       buffer_(kReadBytes, '\0'),
       now_(Clock::now()),
       port_(listener_.port()) {
@@ -49,8 +48,8 @@ EdgeLoop::EdgeLoop(Listener listener, const EdgeSettings& settings, const Reques
   epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event);
   accept_again();
   // Giving a connection back must not fail for want of memory.
-  handled_.reserve(static_cast<std::size_t>(max_connections_));
-  taken_back_.reserve(static_cast<std::size_t>(max_connections_));
+  handled_.reserve(static_cast<std::size_t>(settings.max_connections));
+  taken_back_.reserve(static_cast<std::size_t>(settings.max_connections));
   thread_ = std::thread([this] { run(); });
 }
 

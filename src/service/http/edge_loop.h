@@ -21,7 +21,7 @@ namespace ssd1b {
 
 /// What one listener is given.
 struct EdgeSettings {
-  int max_connections = 2048;
+  int max_connections = 2048;  // within the system's limit of descriptors
   std::optional<int> max_connections_per_address;
   EdgeDeadlines deadlines;
   std::function<void(const EdgeCounters&)> on_counters;  // as in HttpServerOptions; may be empty
@@ -60,7 +60,6 @@ class EdgeLoop {
   void wake();
 
   // New connections (edge_accept.cpp).
-  static int connections_that_fit(int wanted);
   void accept_all();
   void admit(AcceptedSocket accepted);
   void refuse_connection(AcceptedSocket accepted);
@@ -106,7 +105,6 @@ class EdgeLoop {
   std::unordered_map<std::string, int> connections_of_address_;
   int limited_connections_ = 0;  // that count against --max-connections
   int refused_lingering_ = 0;    // that do not
-  const int max_connections_;    // within the system's limit of descriptors
   std::string buffer_;
   struct Handled {
     Connection* connection;
