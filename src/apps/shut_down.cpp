@@ -50,9 +50,9 @@ void shut_down(const Signals& signals, const ServerOptions& options, HttpServer&
   dispatcher.announce_drain();
   if (const auto signal = signals.wait_for_end(in_ms(options.drain_grace_s))) end_at_once(*signal);
   run_watching(signals, [&] {
-    server.close_idle_connections();
+    server.drain();
     dispatcher.drain(until);
-    server.stop();
+    server.stop(until);
   });
   log_info("all requests are answered");
 }

@@ -154,7 +154,7 @@ int main(int argc, char** argv) {
   int signal = 0;
   sigwait(&signals, &signal);
   while (signal == SIGHUP) {  // draining begins, and goes on until SIGTERM
-    server.close_idle_connections();
+    server.drain();
     sigwait(&signals, &signal);
   }
   server.stop();

@@ -188,66 +188,6 @@ TEST(EdgeLimits, AskForKeysBeforeTheBodyIsRead) {
   std::filesystem::remove(path);
 }
 
-TEST(EdgeEnd, RepliesCloseTheirConnectionsOnceDrainingHasBegun) {
-  EdgeServer server;
-  RawClient idle(server.port());
-  idle.send(kHello);
-  idle.read_reply();
-  RawClient busy(server.port());
-  busy.send("POST /wait HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
-  while (server.handled() < 2) std::this_thread::sleep_for(milliseconds(1));
-
-  server.server().close_idle_connections();
-  EXPECT_EQ(idle.read_to_end(milliseconds(1000)), "");
-  EXPECT_TRUE(idle.was_closed());
-  RawClient late(server.port());
-  late.send(kHello);
-  EXPECT_EQ(header_of(late.read_to_end(), "Connection"), "close");
-  const std::string reply = busy.read_to_end();
-  EXPECT_EQ(first_status(reply), 200);
-  EXPECT_EQ(header_of(reply, "Connection"), "close");
-}
-
-TEST(EdgeEnd, StopsAtOnceWhereNothingIsHandled) {
-  EdgeServer server;
-  std::vector<std::unique_ptr<RawClient>> clients;
-  for (int i = 0; i < 100; ++i) {
-    clients.push_back(std::make_unique<RawClient>(server.port()));
-    clients.back()->send(i % 2 == 0 ? kHello : "GET /he");
-    if (i % 2 == 0) clients.back()->read_reply();
-  }
-  const auto began = Clock::now();
-
-  server.server().stop();
-
-  EXPECT_LT(seconds_since(began), 0.3);
-  EXPECT_EQ(first_status(clients[1]->read_to_end()), 503);
-}
-
-TEST(EdgeEnd, StopAnswersThoseWhoHaveConnected) {
-  EdgeServer server;
-  std::vector<std::unique_ptr<RawClient>> clients;
-  for (int i = 0; i < 100; ++i) {
-    clients.push_back(std::make_unique<RawClient>(server.port()));
-    clients.back()->send(kHello);
-  }
-
-  server.server().stop();
-
-  for (const auto& client : clients) EXPECT_EQ(first_status(client->read_to_end()), 200);
-}
-
-TEST(EdgeEnd, StopLetsHandlersFinish) {
-  EdgeServer server;
-  RawClient client(server.port());
-  client.send("POST /wait HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
-  while (server.handled() == 0) std::this_thread::sleep_for(milliseconds(1));
-
-  server.server().stop();
-
-  EXPECT_EQ(first_status(client.read_to_end()), 200);
-}
-
 // What the injected accept does next: so many failures with this errno.
 std::atomic<int> g_failures_left{0};  // NOLINT
 std::atomic<int> g_failure{0};        // NOLINT

@@ -78,7 +78,8 @@ void EdgeLoop::drain() {
   wake();
 }
 
-void EdgeLoop::stop() {
+void EdgeLoop::stop(Clock::time_point until) {
+  handlers_until_ = until;
   is_draining_ = true;
   is_stopping_ = true;
   wake();
@@ -269,10 +270,10 @@ void EdgeLoop::take_back_handled() {
     taken_back_.swap(handled_);
   }
   for (const auto& [connection, keeps_connection] : taken_back_) {
-    const bool keeps = keeps_connection && !has_begun_stopping_;
     Connection& each = *connection;
     each.phase = Phase::Idle;
-    protect(each.fd(), [&] { keeps ? begin_next(each) : linger(each); });
+    // Also while stopping: a client that was not told of the end may have sent its next request.
+    protect(each.fd(), [&] { keeps_connection ? begin_next(each) : linger(each); });
   }
 }
 

@@ -43,7 +43,7 @@ class EdgeLoop {
   /// From now on replies close their connections, and idle ones are closed.
   void drain();
   /// See HttpServer::stop().
-  void stop();
+  void stop(Connection::Clock::time_point until = {});
 
  private:
   using Clock = Connection::Clock;
@@ -124,6 +124,7 @@ class EdgeLoop {
   const int port_;
   std::atomic<bool> is_draining_{false};
   std::atomic<bool> is_stopping_{false};
+  std::atomic<Clock::time_point> handlers_until_{Clock::time_point()};
   std::mutex handled_mutex_;
   std::vector<Handled> handled_;
   mutable std::mutex counters_mutex_;

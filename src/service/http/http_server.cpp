@@ -96,11 +96,11 @@ std::optional<int> HttpServer::management_port() const {
 
 EdgeCounters HttpServer::counters() const { return impl_->main().loop.counters(); }
 
-void HttpServer::close_idle_connections() { impl_->main().loop.drain(); }
+void HttpServer::drain() { impl_->main().loop.drain(); }
 
-void HttpServer::stop() {
-  impl_->main().loop.stop();
-  if (impl_->management() != nullptr) impl_->management()->loop.stop();
+void HttpServer::stop(std::chrono::steady_clock::time_point until) {
+  impl_->main().loop.stop(until);
+  if (impl_->management() != nullptr) impl_->management()->loop.stop(until);
 }
 
 }  // namespace ssd1b
