@@ -58,6 +58,16 @@ HttpReply stream_lines(const HttpRequest& request) {
   return reply;
 }
 
+HttpReply break_off(const HttpRequest&) {
+  HttpReply reply;
+  reply.content_type = "text/event-stream";
+  reply.stream = [](const ssd1b::StreamWriter& write) {
+    write("data: 1\n\n");
+    throw std::runtime_error("a secret");
+  };
+  return reply;
+}
+
 HttpReply describe(const HttpRequest& request) {
   std::string body = request.method + " " + request.path + "\n" + request.client + "\n";
   for (const std::string& parameter : request.path_parameters) body += parameter + "\n";
@@ -103,6 +113,7 @@ std::vector<ssd1b::Route> routes(const std::atomic<const ssd1b::HttpServer*>& se
       {"GET", "/stream", stream_lines},
       {"GET", "/big", big},
       {"GET", "/fail", fail},
+      {"GET", "/break", break_off},
   };
 }
 

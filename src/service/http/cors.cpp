@@ -55,8 +55,8 @@ Fields Cors::preflight_headers_for(const Fields& request, const std::string& all
   Fields headers = headers_for(request);
   if (find_field(headers, "access-control-allow-origin") == nullptr) return headers;
   headers.emplace_back("Access-Control-Allow-Methods", allowed);
-  // Any header: clients add ones of their own, as OpenAI's X-Stainless-Os. The star means so because
-  // no reply ever allows credentials; it leaves out Authorization.
+  // Any header: clients add ones of their own, as OpenAI's X-Stainless-Os. The star means so
+  // because no reply ever allows credentials; it leaves out Authorization.
   headers.emplace_back("Access-Control-Allow-Headers", "*, Authorization");
   headers.emplace_back("Access-Control-Max-Age", "600");
   return headers;
