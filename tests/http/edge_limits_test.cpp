@@ -1,4 +1,6 @@
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -186,6 +188,22 @@ TEST(EdgeLimits, AskForKeysBeforeTheBodyIsRead) {
                    "Authorization: Bearer secret\r\nAuthorization: Bearer secret\r\n\r\n"),
             400);
   std::filesystem::remove(path);
+}
+
+TEST(Listener, AsksClientsThatSayNothingForASignOfLife) {
+  Listener listener("127.0.0.1", 0);
+  const RawClient client(listener.port());
+  const AcceptedSocket accepted = listener.accept_next();
+  const auto option = [&](int level, int name) {
+    int value = -1;
+    socklen_t size = sizeof value;
+    getsockopt(accepted.socket.get(), level, name, &value, &size);
+    return value;
+  };
+
+  EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPIDLE), 30);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_USER_TIMEOUT), 60000);
 }
 
 // What the injected accept does next: so many failures with this errno.
