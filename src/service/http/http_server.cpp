@@ -52,8 +52,8 @@ class HttpServer::Impl {
       : max_connections_(connections_that_fit(
             options.max_connections, options.management_port ? kMaxManagementConnections : 0)),
         threads_(static_cast<std::size_t>(max_connections_)),
-        management_threads_(
-            static_cast<std::size_t>(max_connections_ + kMaxManagementConnections)) {
+        management_threads_(static_cast<std::size_t>(max_connections_ + kMaxManagementConnections),
+                            /*keeps_one=*/true) {
     if (options.management_port) {
       EdgeSettings settings{kMaxManagementConnections, std::nullopt, options.deadlines, nullptr};
       management_ =
