@@ -104,8 +104,8 @@ TEST(EdgeDeadlines, GiveUpOnAReplyThatNobodyTakes) {
   }
 
   ASSERT_EQ(server.records().size(), 1u);
-  EXPECT_FALSE(server.records()[0].is_whole);
   EXPECT_GT(seconds_since(began), 0.25);
+  EXPECT_LT(client.read_to_end().size(), 8u << 20);
 }
 
 TEST(EdgeLimits, RefuseConnectionsBeyondTheLimitAtOnce) {
@@ -119,13 +119,16 @@ TEST(EdgeLimits, RefuseConnectionsBeyondTheLimitAtOnce) {
   EXPECT_EQ(first_status(reply), 503);
   EXPECT_NE(reply.find("too_many_connections"), std::string::npos);
   EXPECT_NE(header_of(reply, "Retry-After"), "");
-  EXPECT_EQ(server.server().counters().connections_refused, 1u);
 
   third.reset();
   std::this_thread::sleep_for(milliseconds(50));
   RawClient fifth(server.port());
   fifth.send(kHello);
   EXPECT_EQ(first_status(fifth.read_reply()), 200);
+  server.server().stop();
+  EXPECT_EQ(server.counters().connections_refused, 1u);
+  EXPECT_EQ(server.counters().connections_accepted, 4u);
+  EXPECT_EQ(server.counters().connections_open, 0);
 }
 
 TEST(EdgeLimits, CloseTheOldestIdleConnectionForANewOne) {
@@ -229,8 +232,10 @@ TEST_P(AcceptErrors, AreSurvivedOnceAndAThousandTimes) {
       Cors({}));
   const RequestAnswerer answerer(doorkeeper, EdgeDeadlines(), nullptr);
   RequestThreads threads(16);
-  EdgeLoop loop(Listener("127.0.0.1", 0, failing_accept), EdgeSettings(), answerer, threads,
-                threads);
+  EdgeSettings settings;
+  EdgeCounters last;
+  settings.on_counters = [&](const EdgeCounters& counters) { last = counters; };
+  EdgeLoop loop(Listener("127.0.0.1", 0, failing_accept), settings, answerer, threads, threads);
   g_failure = GetParam();
   for (const int failures : {1, 1000}) {
     g_failures_left = failures;
@@ -244,8 +249,8 @@ TEST_P(AcceptErrors, AreSurvivedOnceAndAThousandTimes) {
     EXPECT_EQ(status, 200) << failures;
     EXPECT_EQ(g_failures_left, 0);
   }
-  const auto errors = loop.counters().accept_errors;
-  EXPECT_EQ(errors.count(GetParam()), 1u);
+  loop.stop();
+  EXPECT_EQ(last.accept_errors.count(GetParam()), 1u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Errno, AcceptErrors,

@@ -33,7 +33,7 @@ void EdgeLoop::accept_all() {
     } else if (accepted.error == 0) {
       return;
     } else {
-      count([&] { ++counters_.accept_errors[accepted.error]; });
+      ++changed_counters().accept_errors[accepted.error];
       const Listener::Refusal outcome = make_room_after(accepted.error);
       if (outcome == Listener::Refusal::NobodyWaits) return;
       if (outcome == Listener::Refusal::Done) has_progress = true;
@@ -48,7 +48,7 @@ Listener::Refusal EdgeLoop::make_room_after(int accept_error) {
   if (accept_error != EMFILE && accept_error != ENFILE) return Listener::Refusal::Failed;
   if (evict_oldest_idle()) return Listener::Refusal::Done;
   const Listener::Refusal outcome = listener_.refuse_next(answerer_.too_many_connections());
-  if (outcome == Listener::Refusal::Done) count([&] { ++counters_.connections_refused; });
+  if (outcome == Listener::Refusal::Done) ++changed_counters().connections_refused;
   return outcome;
 }
 
@@ -77,9 +77,9 @@ void EdgeLoop::admit(AcceptedSocket accepted) {
     return refuse_connection(std::move(accepted));
   }
 
-  ++limited_connections_;
+  changed_counters().connections_open = ++limited_connections_;
   ++connections_of_address_[accepted.address];
-  count([&] { ++counters_.connections_accepted; });
+  ++changed_counters().connections_accepted;
   auto owned = std::make_unique<Connection>(std::move(accepted.socket), accepted.address);
   Connection& connection = *owned;
   connections_[connection.fd()] = std::move(owned);
@@ -89,7 +89,7 @@ void EdgeLoop::admit(AcceptedSocket accepted) {
 }
 
 void EdgeLoop::refuse_connection(AcceptedSocket accepted) {
-  count([&] { ++counters_.connections_refused; });
+  ++changed_counters().connections_refused;
   const int fd = accepted.socket.get();
   send_now(fd, answerer_.too_many_connections());
   shutdown(fd, SHUT_WR);
@@ -117,7 +117,7 @@ bool EdgeLoop::evict_oldest_idle() {
     if (is_older && !has_unread_input(fd)) oldest = connection.get();
   }
   if (oldest == nullptr) return false;
-  count([&] { ++counters_.idle_connections_evicted; });
+  ++changed_counters().idle_connections_evicted;
   drop(*oldest);
   return true;
 }

@@ -55,22 +55,15 @@ EdgeLoop::EdgeLoop(Listener listener, const EdgeSettings& settings, const Reques
 
 EdgeLoop::~EdgeLoop() { stop(); }
 
-EdgeCounters EdgeLoop::counters() const {
-  const std::lock_guard lock(counters_mutex_);
-  return counters_;
-}
-
-void EdgeLoop::count(const std::function<void()>& change) {
-  const std::lock_guard lock(counters_mutex_);
-  change();
-  counters_.connections_open = limited_connections_;
+EdgeCounters& EdgeLoop::changed_counters() {
   has_counted_ = true;
+  return counters_;
 }
 
 void EdgeLoop::report_counters() {
   if (!has_counted_ || !settings_.on_counters) return;
   has_counted_ = false;
-  settings_.on_counters(counters_);  // nobody else changes them
+  settings_.on_counters(counters_);
 }
 
 void EdgeLoop::drain() {
@@ -313,10 +306,9 @@ void EdgeLoop::drop(Connection& connection) {
   if (connection.is_over_limit) {
     --refused_lingering_;
   } else {
-    --limited_connections_;
+    changed_counters().connections_open = --limited_connections_;
     const auto of_address = connections_of_address_.find(connection.address);
     if (--of_address->second == 0) connections_of_address_.erase(of_address);
-    count([] {});
   }
   connections_.erase(connection.fd());
 }

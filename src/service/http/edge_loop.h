@@ -38,7 +38,6 @@ class EdgeLoop {
   ~EdgeLoop();  // stop()
 
   int port() const { return port_; }
-  EdgeCounters counters() const;
 
   /// From now on replies close their connections, and idle ones are closed.
   void drain();
@@ -89,7 +88,7 @@ class EdgeLoop {
   void begin_stopping();
 
   bool watch(Connection& connection, int operation);
-  void count(const std::function<void()>& change);  // of counters_
+  EdgeCounters& changed_counters();
   void report_counters();
 
   const EdgeSettings settings_;
@@ -115,6 +114,7 @@ class EdgeLoop {
   Clock::time_point next_expiry_ = Clock::time_point::max();
   Clock::time_point accept_again_at_ = Clock::time_point::max();  // not now
   std::chrono::milliseconds accept_pause_{0};
+  EdgeCounters counters_;
   bool has_counted_ = false;  // since the last report
   bool has_begun_draining_ = false;
   bool has_begun_stopping_ = false;
@@ -127,8 +127,6 @@ class EdgeLoop {
   std::atomic<Clock::time_point> handlers_until_{Clock::time_point()};
   std::mutex handled_mutex_;
   std::vector<Handled> handled_;
-  mutable std::mutex counters_mutex_;
-  EdgeCounters counters_;
 
   std::thread thread_;  // last: it uses everything above
 };

@@ -94,8 +94,6 @@ std::optional<int> HttpServer::management_port() const {
   return impl_->management()->loop.port();
 }
 
-EdgeCounters HttpServer::counters() const { return impl_->main().loop.counters(); }
-
 void HttpServer::drain() { impl_->main().loop.drain(); }
 
 void HttpServer::stop(std::chrono::steady_clock::time_point until) {

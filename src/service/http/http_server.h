@@ -33,10 +33,8 @@ struct ReplyRecord {
   std::string route;  // the pattern; empty where no route was reached
   std::string method;
   int status = 0;
-  std::string client;           // the key's name
-  std::size_t reply_bytes = 0;  // head and framing included
-  double seconds = 0;           // from the request's first byte
-  bool is_whole = false;        // the client took all of it
+  std::string client;  // the key's name
+  double seconds = 0;  // from the request's first byte
 };
 
 /// What the listener has seen so far.
@@ -75,9 +73,6 @@ class HttpServer {
   /// The port that the kernel gave.
   int port() const;
   std::optional<int> management_port() const;
-
-  /// Of the main listener.
-  EdgeCounters counters() const;
 
   /// From now on every reply closes its connection, and idle connections are closed; requests are
   /// taken and handled as before. Called when draining begins.

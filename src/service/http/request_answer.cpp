@@ -159,10 +159,8 @@ void RequestAnswerer::record(const Connection& connection, int status, std::size
   record.method = head.method;
   record.status = status;
   record.client = connection.entry.lease.client;
-  record.reply_bytes = bytes;
   record.seconds =
       std::chrono::duration<double>(Connection::Clock::now() - connection.arrived_at).count();
-  record.is_whole = is_whole;
   log_info("request", {{"request_id", connection.request_id},
                        {"traceparent", traceparent_of(head.fields)},
                        {"address", connection.address},
