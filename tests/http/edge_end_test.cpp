@@ -85,8 +85,7 @@ TEST(EdgeEnd, StopLetsHandlersFinish) {
 std::thread stop_amid_a_large_reply(EdgeServer& server, RawClient& client,
                                     Clock::time_point until = {}) {
   client.send("GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
-  while (server.handled() == 0) std::this_thread::sleep_for(milliseconds(1));
-  std::this_thread::sleep_for(milliseconds(50));
+  client.wait_for_bytes();
   std::thread stops([&server, until] { server.server().stop(until); });
   std::this_thread::sleep_for(milliseconds(100));
   return stops;
