@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 #include <new>
+#include <system_error>
 
 #include "logging/log.h"
 #include "ssd1b/error.h"
@@ -13,7 +14,7 @@ namespace {
 int end_with(const char* name, const std::string& what, ErrorCode code) {
   shut_down_logging();
   std::fflush(stdout);
-  std::fprintf(stderr, "%s: %s\n", name, what.c_str());
+  write_last_line(std::string(name) + ": " + what);
   return exit_status_of(code);
 }
 
@@ -28,6 +29,9 @@ int run_program(const char* name, const std::function<int()>& body) {
     return end_with(name, error.what(), error.code());
   } catch (const std::bad_alloc&) {
     return end_with(name, "the system gave no memory", ErrorCode::SystemRefused);
+  } catch (const std::system_error& refusal) {  // no thread, no file
+    return end_with(name, std::string("the system refused something: ") + refusal.what(),
+                    ErrorCode::SystemRefused);
   } catch (const std::exception& fault) {
     return end_with(name, std::string("this is a bug: ") + fault.what(), ErrorCode::InternalError);
   }

@@ -41,7 +41,7 @@ int serve(const ServerOptions& options) {
   Dispatcher dispatcher(options, metrics);
   HttpServer server(edge_options(options, keys, metrics),
                     all_routes(std::make_shared<Service>(options, dispatcher, metrics)));
-  announce(options, server.port());
+  announce(options, server.port(), server.management_port());
   const OutOfMemory waits(OutOfMemory::Means::Wait);
   watch(signals, dispatcher, keys.get());
   shut_down(signals, options, server, dispatcher);

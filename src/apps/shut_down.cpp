@@ -3,10 +3,10 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <cstdio>
 #include <cstring>
 #include <functional>
 #include <future>
+#include <string>
 #include <system_error>
 
 #include "logging/log.h"
@@ -21,7 +21,8 @@ constexpr milliseconds kLookAround{50};
 milliseconds in_ms(double seconds) { return milliseconds(static_cast<long>(seconds * 1000.0)); }
 
 [[noreturn]] void end_at_once(int signal) {
-  std::fprintf(stderr, "ssd1b-server: ended at once by a second signal (%s)\n", strsignal(signal));
+  write_last_line(std::string("ssd1b-server: ended at once by a second signal (") +
+                  strsignal(signal) + ")");
   _exit(128 + signal);
 }
 
@@ -50,9 +51,9 @@ void shut_down(const Signals& signals, const ServerOptions& options, HttpServer&
   dispatcher.announce_drain();
   if (const auto signal = signals.wait_for_end(in_ms(options.drain_grace_s))) end_at_once(*signal);
   run_watching(signals, [&] {
-    server.close_idle_connections();
+    server.drain();
     dispatcher.drain(until);
-    server.stop();
+    server.stop(until);
   });
   log_info("all requests are answered");
 }

@@ -5,9 +5,10 @@
 
 namespace ssd1b {
 
-/// SIGTERM, SIGINT and SIGHUP as values. Made by the main thread before any other thread is,
-/// because threads (and worker processes: a Ctrl-C at the terminal must not end them before the
-/// server has drained) take over which signals are blocked. Used by the main thread only.
+/// SIGTERM, SIGINT and SIGHUP as values. Made by the main thread before any other thread is but the
+/// log's, which blocks all signals by itself: threads (and worker processes: a Ctrl-C at the
+/// terminal must not end them before the server has drained) take over which signals are blocked.
+/// Used by the main thread only.
 class Signals {
  public:
   Signals();

@@ -191,4 +191,10 @@ void shut_down_logging() {
   pool.reset();
 }
 
+void write_last_line(const std::string& line) {
+  PatientWriter writer(STDERR_FILENO);
+  writer.give_up_soon(kShutDownMs);
+  writer.write(line + "\n");
+}
+
 }  // namespace ssd1b

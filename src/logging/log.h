@@ -63,4 +63,8 @@ std::uint64_t dropped_log_records();
 /// done at exit() by itself.
 void shut_down_logging();
 
+/// Writes a line that is not of the log to standard error. Blocks for at most half a second,
+/// however stuck standard error is.
+void write_last_line(const std::string& line);
+
 }  // namespace ssd1b

@@ -1,6 +1,8 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <sstream>
+#include <string>
 #include <system_error>
 
 #include "options/option_lists.h"
@@ -97,7 +99,8 @@ std::vector<Option> service_list(ServerOptions& to) {
           .says("after SIGTERM: longest to finish what runs"),
       number("drain-grace", to.drain_grace_s, {0.0, kDayS})
           .in("seconds")
-          .says("after SIGTERM: keep accepting this long while already not ready"),
+          .says("after SIGTERM: keep accepting this long while already not ready; part of "
+                "--drain-timeout, so shorter"),
       worker_program(to.worker),
       texts("served-model-name", "NAME", to.served_model_names,
             {"1 to 256 bytes of UTF-8 without control characters", is_name})
@@ -130,11 +133,23 @@ std::string local_url(const ServerOptions& options) {
   return "http://" + host + ":" + std::to_string(options.port);
 }
 
+std::string shown(double seconds) {
+  std::ostringstream text;
+  text << seconds << " s";
+  return text.str();
+}
+
 void check(const ServerOptions& options) {
   if (options.management_port && *options.management_port != 0 &&
       *options.management_port == options.port) {
     throw Error(ErrorCode::Usage, "--management-port must differ from --port, got " +
                                       std::to_string(options.port) + " for both");
+  }
+  // Pictures would be accepted only to be ended at once.
+  if (options.drain_grace_s > 0 && options.drain_grace_s >= options.drain_timeout_s) {
+    throw Error(ErrorCode::Usage, "--drain-grace must be shorter than --drain-timeout, got " +
+                                      shown(options.drain_grace_s) + " and " +
+                                      shown(options.drain_timeout_s));
   }
 }
 

@@ -6,6 +6,7 @@ import subprocess
 import time
 
 from echo_server import read_to_end, status_of
+from running_server import wait_for
 
 
 def test_huge_bodies_are_refused_readably_and_cost_no_memory(start_echo):
@@ -78,6 +79,19 @@ def test_nothing_that_a_client_sends_forges_a_line_of_the_log(start_echo, tmp_pa
     assert len(log.split(b"\n")) - 1 == len(lines) + 1  # and the warning that the key is plain text
     assert b"secret" not in log and b"wrong-key" not in log
     assert all(0x20 <= byte < 0x7F or byte == 0x0A for byte in log)
+
+
+def test_every_line_of_a_request_names_it(start_echo):
+    server = start_echo()
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    for path in ("fail", "break"):
+        with server.connect() as connection:
+            head = f"GET /{path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+            connection.sendall(f"{head}X-Request-Id: id-of-{path}\r\ntraceparent: {trace}\r\n\r\n".encode())
+            assert b"secret" not in read_to_end(connection)
+
+    for path in ("fail", "break"):  # what went wrong, and the request's own line
+        wait_for(lambda: server.log.read_text().count(f"request_id=id-of-{path} traceparent={trace}") == 2)
 
 
 def test_sigterm_answers_what_is_handled(start_echo):

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from echo_server import HELLO, read_to_end, read_reply, status_of
+from running_server import wait_for
 
 
 def p99_ms(server, calm, count=200, request=HELLO):
@@ -73,7 +74,7 @@ def test_256_slow_senders_delay_nobody_else_and_are_cut_off(start_echo, opening)
     assert attacked <= at_rest + 50
     assert threads < 20, "slow senders must not hold threads"
     assert {status_of(reply) for reply in replies} == {408}
-    assert server.counters()["open"] == 1
+    wait_for(lambda: server.counters()["open"] == 1)
 
 
 def test_64_slow_readers_delay_nobody_else_and_are_cut_off(start_echo):
@@ -88,12 +89,9 @@ def test_64_slow_readers_delay_nobody_else_and_are_cut_off(start_echo):
         readers.append(connection)
     time.sleep(0.7)  # until the replies are made and stuck
     attacked, at_rest = p99_ms(server, calm, count=50)
-    until = time.monotonic() + 15
-    while server.counters()["open"] > 1 and time.monotonic() < until:
-        time.sleep(0.1)
+    wait_for(lambda: server.counters()["open"] == 1, seconds=15)
 
     assert attacked <= at_rest + 50
-    assert server.counters()["open"] == 1
     for connection in readers:
         connection.close()
 
@@ -173,7 +171,7 @@ def test_1000_short_connections_leave_nothing_behind(start_echo):
 
     time.sleep(0.2)
     assert server.open_files() <= files + 1
-    assert server.counters()["open"] == 1
+    wait_for(lambda: server.counters()["open"] == 1)
 
 
 def test_64_clients_get_their_own_replies(start_echo):

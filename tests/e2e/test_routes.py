@@ -184,21 +184,13 @@ def test_metrics_count_pictures(start):
 
 
 def test_a_management_port_has_metrics_and_health_for_itself(start):
-    server = start("--management-port", str(free_port()))
-    port = server.process.args[-1]
+    server = start("--management-port", "0")
+    port = re.search(r"health and metrics have a port port=(\d+)", server.text_of_log())[1]
 
     assert server.get("/metrics").status_code == 404
     for path in ("/metrics", "/healthz", "/readyz"):
         assert requests.get(f"http://127.0.0.1:{port}{path}", timeout=10).status_code == 200
     assert server.get("/healthz").status_code == 200
-
-
-def free_port():
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_pictures_of_many_sizes(server):

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <map>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -58,14 +59,40 @@ HttpReply stream_lines(const HttpRequest& request) {
   return reply;
 }
 
+HttpReply break_off(const HttpRequest&) {
+  HttpReply reply;
+  reply.content_type = "text/event-stream";
+  reply.stream = [](const ssd1b::StreamWriter& write) {
+    write("data: 1\n\n");
+    throw std::runtime_error("a secret");
+  };
+  return reply;
+}
+
 HttpReply describe(const HttpRequest& request) {
   std::string body = request.method + " " + request.path + "\n" + request.client + "\n";
   for (const std::string& parameter : request.path_parameters) body += parameter + "\n";
   return text(body);
 }
 
-HttpReply counters_of(const ssd1b::HttpServer* server) {
-  const ssd1b::EdgeCounters counters = server->counters();
+/// The last counters that the edge has reported.
+class Counters {
+ public:
+  void set(const ssd1b::EdgeCounters& to) {
+    const std::lock_guard lock(mutex_);
+    counters_ = to;
+  }
+  ssd1b::EdgeCounters get() const {
+    const std::lock_guard lock(mutex_);
+    return counters_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  ssd1b::EdgeCounters counters_;
+};
+
+HttpReply counters_reply(const ssd1b::EdgeCounters& counters) {
   std::string body = "open " + std::to_string(counters.connections_open) + "\nrefused " +
                      std::to_string(counters.connections_refused) + "\nevicted " +
                      std::to_string(counters.idle_connections_evicted) + "\n";
@@ -75,7 +102,7 @@ HttpReply counters_of(const ssd1b::HttpServer* server) {
   return text(body);
 }
 
-std::vector<ssd1b::Route> routes(const std::atomic<const ssd1b::HttpServer*>& server) {
+std::vector<ssd1b::Route> routes(const Counters& counters) {
   const auto health = [](const HttpRequest&) { return text("well\n"); };
   const auto echo = [](const HttpRequest& request) { return text(request.body); };
   const auto big = [](const HttpRequest& request) {
@@ -91,8 +118,8 @@ std::vector<ssd1b::Route> routes(const std::atomic<const ssd1b::HttpServer*>& se
   return {
       {"GET", "/healthz", health, /*needs_key=*/false, /*is_management=*/true},
       {"GET", "/metrics", health, true, true, /*moves_to_management_port=*/true},
-      {"GET", "/counters", [&server](const HttpRequest&) { return counters_of(server); }, false,
-       true},
+      {"GET", "/counters",
+       [&counters](const HttpRequest&) { return counters_reply(counters.get()); }, false, true},
       {"GET", "/abandoned", abandoned, false, true},
       {"GET", "/hello", describe},
       {"GET", "/things/{id}", describe},
@@ -103,6 +130,7 @@ std::vector<ssd1b::Route> routes(const std::atomic<const ssd1b::HttpServer*>& se
       {"GET", "/stream", stream_lines},
       {"GET", "/big", big},
       {"GET", "/fail", fail},
+      {"GET", "/break", break_off},
   };
 }
 
@@ -147,14 +175,14 @@ int main(int argc, char** argv) {
     const std::string word = argv[i];
     apply(word.substr(0, word.find('=')), word.substr(word.find('=') + 1), options);
   }
-  std::atomic<const ssd1b::HttpServer*> seen{nullptr};
-  ssd1b::HttpServer server(options, routes(seen));
-  seen = &server;
+  Counters counters;
+  options.on_counters = [&counters](const ssd1b::EdgeCounters& seen) { counters.set(seen); };
+  ssd1b::HttpServer server(options, routes(counters));
   std::cout << server.port() << " " << server.management_port().value_or(0) << std::endl;
   int signal = 0;
   sigwait(&signals, &signal);
   while (signal == SIGHUP) {  // draining begins, and goes on until SIGTERM
-    server.close_idle_connections();
+    server.drain();
     sigwait(&signals, &signal);
   }
   server.stop();

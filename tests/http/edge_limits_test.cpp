@@ -1,4 +1,6 @@
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <atomic>
@@ -102,8 +104,8 @@ TEST(EdgeDeadlines, GiveUpOnAReplyThatNobodyTakes) {
   }
 
   ASSERT_EQ(server.records().size(), 1u);
-  EXPECT_FALSE(server.records()[0].is_whole);
   EXPECT_GT(seconds_since(began), 0.25);
+  EXPECT_LT(client.read_to_end().size(), 8u << 20);
 }
 
 TEST(EdgeLimits, RefuseConnectionsBeyondTheLimitAtOnce) {
@@ -117,13 +119,16 @@ TEST(EdgeLimits, RefuseConnectionsBeyondTheLimitAtOnce) {
   EXPECT_EQ(first_status(reply), 503);
   EXPECT_NE(reply.find("too_many_connections"), std::string::npos);
   EXPECT_NE(header_of(reply, "Retry-After"), "");
-  EXPECT_EQ(server.server().counters().connections_refused, 1u);
 
   third.reset();
   std::this_thread::sleep_for(milliseconds(50));
   RawClient fifth(server.port());
   fifth.send(kHello);
   EXPECT_EQ(first_status(fifth.read_reply()), 200);
+  server.server().stop();
+  EXPECT_EQ(server.counters().connections_refused, 1u);
+  EXPECT_EQ(server.counters().connections_accepted, 4u);
+  EXPECT_EQ(server.counters().connections_open, 0);
 }
 
 TEST(EdgeLimits, CloseTheOldestIdleConnectionForANewOne) {
@@ -188,64 +193,20 @@ TEST(EdgeLimits, AskForKeysBeforeTheBodyIsRead) {
   std::filesystem::remove(path);
 }
 
-TEST(EdgeEnd, RepliesCloseTheirConnectionsOnceDrainingHasBegun) {
-  EdgeServer server;
-  RawClient idle(server.port());
-  idle.send(kHello);
-  idle.read_reply();
-  RawClient busy(server.port());
-  busy.send("POST /wait HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
-  while (server.handled() < 2) std::this_thread::sleep_for(milliseconds(1));
+TEST(Listener, AsksClientsThatSayNothingForASignOfLife) {
+  Listener listener("127.0.0.1", 0);
+  const RawClient client(listener.port());
+  const AcceptedSocket accepted = listener.accept_next();
+  const auto option = [&](int level, int name) {
+    int value = -1;
+    socklen_t size = sizeof value;
+    getsockopt(accepted.socket.get(), level, name, &value, &size);
+    return value;
+  };
 
-  server.server().close_idle_connections();
-  EXPECT_EQ(idle.read_to_end(milliseconds(1000)), "");
-  EXPECT_TRUE(idle.was_closed());
-  RawClient late(server.port());
-  late.send(kHello);
-  EXPECT_EQ(header_of(late.read_to_end(), "Connection"), "close");
-  const std::string reply = busy.read_to_end();
-  EXPECT_EQ(first_status(reply), 200);
-  EXPECT_EQ(header_of(reply, "Connection"), "close");
-}
-
-TEST(EdgeEnd, StopsAtOnceWhereNothingIsHandled) {
-  EdgeServer server;
-  std::vector<std::unique_ptr<RawClient>> clients;
-  for (int i = 0; i < 100; ++i) {
-    clients.push_back(std::make_unique<RawClient>(server.port()));
-    clients.back()->send(i % 2 == 0 ? kHello : "GET /he");
-    if (i % 2 == 0) clients.back()->read_reply();
-  }
-  const auto began = Clock::now();
-
-  server.server().stop();
-
-  EXPECT_LT(seconds_since(began), 0.3);
-  EXPECT_EQ(first_status(clients[1]->read_to_end()), 503);
-}
-
-TEST(EdgeEnd, StopAnswersThoseWhoHaveConnected) {
-  EdgeServer server;
-  std::vector<std::unique_ptr<RawClient>> clients;
-  for (int i = 0; i < 100; ++i) {
-    clients.push_back(std::make_unique<RawClient>(server.port()));
-    clients.back()->send(kHello);
-  }
-
-  server.server().stop();
-
-  for (const auto& client : clients) EXPECT_EQ(first_status(client->read_to_end()), 200);
-}
-
-TEST(EdgeEnd, StopLetsHandlersFinish) {
-  EdgeServer server;
-  RawClient client(server.port());
-  client.send("POST /wait HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
-  while (server.handled() == 0) std::this_thread::sleep_for(milliseconds(1));
-
-  server.server().stop();
-
-  EXPECT_EQ(first_status(client.read_to_end()), 200);
+  EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_KEEPIDLE), 30);
+  EXPECT_EQ(option(IPPROTO_TCP, TCP_USER_TIMEOUT), 60000);
 }
 
 // What the injected accept does next: so many failures with this errno.
@@ -271,8 +232,10 @@ TEST_P(AcceptErrors, AreSurvivedOnceAndAThousandTimes) {
       Cors({}));
   const RequestAnswerer answerer(doorkeeper, EdgeDeadlines(), nullptr);
   RequestThreads threads(16);
-  EdgeLoop loop(Listener("127.0.0.1", 0, failing_accept), EdgeSettings(), answerer, threads,
-                threads);
+  EdgeSettings settings;
+  EdgeCounters last;
+  settings.on_counters = [&](const EdgeCounters& counters) { last = counters; };
+  EdgeLoop loop(Listener("127.0.0.1", 0, failing_accept), settings, answerer, threads, threads);
   g_failure = GetParam();
   for (const int failures : {1, 1000}) {
     g_failures_left = failures;
@@ -286,8 +249,8 @@ TEST_P(AcceptErrors, AreSurvivedOnceAndAThousandTimes) {
     EXPECT_EQ(status, 200) << failures;
     EXPECT_EQ(g_failures_left, 0);
   }
-  const auto errors = loop.counters().accept_errors;
-  EXPECT_EQ(errors.count(GetParam()), 1u);
+  loop.stop();
+  EXPECT_EQ(last.accept_errors.count(GetParam()), 1u);
 }
 
 INSTANTIATE_TEST_SUITE_P(Errno, AcceptErrors,

@@ -32,6 +32,7 @@ HttpReply stream_two(const HttpRequest&) {
 struct EdgeServer::Records {
   std::mutex mutex;
   std::vector<ReplyRecord> list;
+  EdgeCounters counters;
 };
 
 EdgeServer::EdgeServer(const Change& change) : records_(std::make_shared<Records>()) {
@@ -41,6 +42,10 @@ EdgeServer::EdgeServer(const Change& change) : records_(std::make_shared<Records
     const std::lock_guard lock(records->mutex);
     records->list.push_back(record);
   };
+  options.on_counters = [records = records_](const EdgeCounters& counters) {
+    const std::lock_guard lock(records->mutex);
+    records->counters = counters;
+  };
   if (change) change(options);
   server_ = std::make_unique<HttpServer>(options, routes());
 }
@@ -48,6 +53,11 @@ EdgeServer::EdgeServer(const Change& change) : records_(std::make_shared<Records
 std::vector<ReplyRecord> EdgeServer::records() const {
   const std::lock_guard lock(records_->mutex);
   return records_->list;
+}
+
+EdgeCounters EdgeServer::counters() const {
+  const std::lock_guard lock(records_->mutex);
+  return records_->counters;
 }
 
 HttpReply EdgeServer::wait_like_a_picture(const HttpRequest& request) {

@@ -24,6 +24,7 @@ class EdgeServer {
   int handled() const { return handled_; }      // requests that reached a handler
   int abandoned() const { return abandoned_; }  // pictures whose client went away
   std::vector<ReplyRecord> records() const;     // of every reply so far
+  EdgeCounters counters() const;                // the last that were reported
 
  private:
   std::vector<Route> routes();

@@ -33,6 +33,11 @@ bool RawClient::send(const std::string& bytes) {
 
 void RawClient::half_close() { shutdown(socket_.get(), SHUT_WR); }
 
+void RawClient::wait_for_bytes() const {
+  pollfd waits{socket_.get(), POLLIN, 0};
+  poll(&waits, 1, 10'000);
+}
+
 bool RawClient::read_more(std::chrono::steady_clock::time_point until) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
       until - std::chrono::steady_clock::now());

@@ -17,6 +17,9 @@ class RawClient {
   void half_close();
   void close() { socket_.reset(); }
 
+  /// Blocks until there is something to read, for at most ten seconds; leaves it there.
+  void wait_for_bytes() const;
+
   /// Everything until the server closes; what came so far where that takes longer than `patience`
   /// (then was_closed() is false). A reset counts as closing, and was_reset() tells.
   std::string read_to_end(std::chrono::milliseconds patience = std::chrono::seconds(10));

@@ -129,6 +129,19 @@ TEST(Cors, AllowsExactOriginsOnly) {
   EXPECT_TRUE(Cors({}).headers_for({{"Origin", "https://a.example"}}).empty());
 }
 
+TEST(Cors, LetsAllowedOriginsSendAnyHeader) {
+  const Cors cors({"https://a.example"});
+  const auto allowed_headers = [&](const std::string& origin) -> std::string {
+    const Fields headers = cors.preflight_headers_for({{"Origin", origin}}, "GET, HEAD");
+    EXPECT_EQ(find_field(headers, "access-control-allow-credentials"), nullptr);
+    const std::string* value = find_field(headers, "access-control-allow-headers");
+    return value != nullptr ? *value : "";
+  };
+
+  EXPECT_EQ(allowed_headers("https://a.example"), "*, Authorization");
+  EXPECT_EQ(allowed_headers("https://b.example"), "");
+}
+
 TEST(Cors, RefusesWhatIsNoOrigin) {
   for (const char* bad : {"*", "null", "a.example", "https://", "https://a.example/",
                           "https://a.example/x", "https://a b", ""}) {

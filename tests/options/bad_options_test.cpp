@@ -74,6 +74,8 @@ TEST(ServerOptions, RefusesBadFlags) {
       {{"--request-timeout", "10s"}, {}, "", {"--request-timeout", "\"10s\""}},
       {{"--drain-timeout", "-0.5"}, {}, "", {"--drain-timeout", "\"-0.5\""}},
       {{"--drain-grace", "1e9"}, {}, "", {"--drain-grace"}},
+      {{"--drain-grace", "25"}, {}, "", {"--drain-grace", "--drain-timeout", "25 s"}},
+      {{"--drain-grace", "3", "--drain-timeout", "2.5"}, {}, "", {"--drain-grace", "2.5 s"}},
       {{"--max-connections", "0"}, {}, "", {"--max-connections"}},
       {{"--max-connections-per-address", "0"}, {}, "", {"--max-connections-per-address"}},
       {{"--max-pixels", "100"}, {}, "", {"--max-pixels", "4096"}},

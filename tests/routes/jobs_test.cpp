@@ -113,5 +113,20 @@ TEST(TrackedJob, SeveralPicturesAreOneJob) {
   EXPECT_EQ(job->document()["error"]["code"], "non_finite_output");
 }
 
+TEST(JobEvents, SayInASecondThatTheyGoOn) {
+  TestService service;
+  service.wait_until_ready();
+  const HttpReply posted = service.call("POST", "/v1/jobs", R"({"prompt": "delay=30s"})");
+  const std::string job = header_of(posted, "Location");
+  const auto began = Clock::now();
+
+  service.call("GET", job + "/events").stream([](const std::string& piece) {
+    return piece.rfind(": keep-alive", 0) != 0;  // the listener has gone
+  });
+
+  EXPECT_LT(Clock::now() - began, std::chrono::seconds(3));
+  service.call("DELETE", job);
+}
+
 }  // namespace
 }  // namespace ssd1b

@@ -18,26 +18,26 @@ bool send_now(int fd, const std::string& bytes) {
   return true;
 }
 
-bool send_patiently(int fd, const char* data, std::size_t size,
-                    std::chrono::milliseconds patience) {
+std::size_t send_patiently(int fd, const char* data, std::size_t size,
+                           std::chrono::milliseconds patience) {
   using Clock = std::chrono::steady_clock;
   Clock::time_point deadline = Clock::now() + patience;
-  while (size > 0) {
-    const ssize_t sent = send(fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent > 0) {
-      data += sent;
-      size -= static_cast<std::size_t>(sent);
+  std::size_t sent = 0;
+  while (sent < size) {
+    const ssize_t taken = send(fd, data + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (taken > 0) {
+      sent += static_cast<std::size_t>(taken);
       deadline = Clock::now() + patience;
       continue;
     }
-    if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) return false;
+    if (taken < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) break;
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    if (left <= 0) return false;
+    if (left <= 0) break;
     pollfd waits{fd, POLLOUT, 0};
     poll(&waits, 1, static_cast<int>(left) + 1);
   }
-  return true;
+  return sent;
 }
 
 bool is_peer_gone(int fd) {

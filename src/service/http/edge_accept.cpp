@@ -1,6 +1,5 @@
 // How connections come in: the part of EdgeLoop that accepts, refuses and makes room.
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 
 #include "logging/log.h"
 #include "memory/out_of_memory.h"
+#include "service/http/descriptor_budget.h"
 #include "service/http/edge_loop.h"
 
 namespace ssd1b {
@@ -18,29 +18,8 @@ constexpr int kAcceptsAtOnce = 64;  // then the connections that are there have 
 constexpr std::chrono::milliseconds kShortestPause{10};
 constexpr std::chrono::milliseconds kLongestPause{100};
 constexpr std::chrono::milliseconds kRefusedLinger{100};
-constexpr int kOtherDescriptors = 48;  // logs, pipes, workers
 
 }  // namespace
-
-/// The system may allow fewer descriptors than there may be connections. Its soft limit is raised
-/// as far as needed and allowed; a worker inherits it, and does no harm with it.
-int EdgeLoop::connections_that_fit(int wanted) {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
-  const rlim_t needed = static_cast<rlim_t>(wanted) + kOtherDescriptors;
-  if (limit.rlim_cur < needed) {
-    const rlimit raised{std::min(needed, limit.rlim_max), limit.rlim_max};
-    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
-  }
-  if (limit.rlim_cur == RLIM_INFINITY) return wanted;
-  const auto descriptors = static_cast<long>(std::min<rlim_t>(limit.rlim_cur, 1 << 30));
-  const int fit = static_cast<int>(std::max(8L, descriptors - kOtherDescriptors));
-  if (fit < wanted) {
-    log_warn("the limit of open files allows fewer connections than configured",
-             {{"configured", wanted}, {"allowed", fit}, {"open_files", descriptors}});
-  }
-  return std::min(fit, wanted);
-}
 
 void EdgeLoop::accept_all() {
   const OutOfMemory waits(OutOfMemory::Means::Wait);  // a connection is counted or closed
@@ -54,7 +33,7 @@ void EdgeLoop::accept_all() {
     } else if (accepted.error == 0) {
       return;
     } else {
-      count([&] { ++counters_.accept_errors[accepted.error]; });
+      ++changed_counters().accept_errors[accepted.error];
       const Listener::Refusal outcome = make_room_after(accepted.error);
       if (outcome == Listener::Refusal::NobodyWaits) return;
       if (outcome == Listener::Refusal::Done) has_progress = true;
@@ -69,7 +48,7 @@ Listener::Refusal EdgeLoop::make_room_after(int accept_error) {
   if (accept_error != EMFILE && accept_error != ENFILE) return Listener::Refusal::Failed;
   if (evict_oldest_idle()) return Listener::Refusal::Done;
   const Listener::Refusal outcome = listener_.refuse_next(answerer_.too_many_connections());
-  if (outcome == Listener::Refusal::Done) count([&] { ++counters_.connections_refused; });
+  if (outcome == Listener::Refusal::Done) ++changed_counters().connections_refused;
   return outcome;
 }
 
@@ -93,13 +72,14 @@ void EdgeLoop::admit(AcceptedSocket accepted) {
   const bool is_address_full = settings_.max_connections_per_address &&
                                of_address != connections_of_address_.end() &&
                                of_address->second >= *settings_.max_connections_per_address;
-  if (is_address_full || (limited_connections_ >= max_connections_ && !evict_oldest_idle())) {
+  if (is_address_full ||
+      (limited_connections_ >= settings_.max_connections && !evict_oldest_idle())) {
     return refuse_connection(std::move(accepted));
   }
 
-  ++limited_connections_;
+  changed_counters().connections_open = ++limited_connections_;
   ++connections_of_address_[accepted.address];
-  count([&] { ++counters_.connections_accepted; });
+  ++changed_counters().connections_accepted;
   auto owned = std::make_unique<Connection>(std::move(accepted.socket), accepted.address);
   Connection& connection = *owned;
   connections_[connection.fd()] = std::move(owned);
@@ -109,12 +89,12 @@ void EdgeLoop::admit(AcceptedSocket accepted) {
 }
 
 void EdgeLoop::refuse_connection(AcceptedSocket accepted) {
-  count([&] { ++counters_.connections_refused; });
+  ++changed_counters().connections_refused;
   const int fd = accepted.socket.get();
   send_now(fd, answerer_.too_many_connections());
   shutdown(fd, SHUT_WR);
   const bool has_ended = discard_input(fd, buffer_.size());
-  if (has_ended || refused_lingering_ >= std::max(1, max_connections_ / 8)) return;
+  if (has_ended || refused_lingering_ >= refused_beside(settings_.max_connections)) return;
 
   ++refused_lingering_;
   auto owned = std::make_unique<Connection>(std::move(accepted.socket), accepted.address);
@@ -137,7 +117,7 @@ bool EdgeLoop::evict_oldest_idle() {
     if (is_older && !has_unread_input(fd)) oldest = connection.get();
   }
   if (oldest == nullptr) return false;
-  count([&] { ++counters_.idle_connections_evicted; });
+  ++changed_counters().idle_connections_evicted;
   drop(*oldest);
   return true;
 }

@@ -12,7 +12,6 @@
 namespace ssd1b {
 namespace {
 
-constexpr std::chrono::seconds kStopPatience{5};
 constexpr std::chrono::milliseconds kExpiryGrain{10};
 constexpr std::chrono::milliseconds kHandshake{1};
 constexpr int kLastAccepts = 64;  // calls of accept_all, for a backlog that fills as fast
@@ -72,7 +71,7 @@ void EdgeLoop::begin_draining() {
 
 void EdgeLoop::begin_stopping() {
   has_begun_stopping_ = true;
-  cut_off_at_ = now_ + kStopPatience;
+  cut_off_at_ = std::max(now_ + settings_.deadlines.ending, handlers_until_.load());
   next_expiry_ = std::min(next_expiry_, cut_off_at_);
   // Those that have connected, or have begun to, are answered too.
   listener_.let_nobody_in();

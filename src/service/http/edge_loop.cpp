@@ -39,7 +39,6 @@ EdgeLoop::EdgeLoop(Listener listener, const EdgeSettings& settings, const Reques
       listener_(std::move(listener)),
       epoll_(created(epoll_create1(EPOLL_CLOEXEC), "epoll descriptor")),
       wake_(created(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "event descriptor")),
-      max_connections_(connections_that_fit(settings.max_connections)),
       buffer_(kReadBytes, '\0'),
       now_(Clock::now()),
       port_(listener_.port()) {
@@ -49,29 +48,22 @@ EdgeLoop::EdgeLoop(Listener listener, const EdgeSettings& settings, const Reques
   epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event);
   accept_again();
   // Giving a connection back must not fail for want of memory.
-  handled_.reserve(static_cast<std::size_t>(max_connections_));
-  taken_back_.reserve(static_cast<std::size_t>(max_connections_));
+  handled_.reserve(static_cast<std::size_t>(settings.max_connections));
+  taken_back_.reserve(static_cast<std::size_t>(settings.max_connections));
   thread_ = std::thread([this] { run(); });
 }
 
 EdgeLoop::~EdgeLoop() { stop(); }
 
-EdgeCounters EdgeLoop::counters() const {
-  const std::lock_guard lock(counters_mutex_);
-  return counters_;
-}
-
-void EdgeLoop::count(const std::function<void()>& change) {
-  const std::lock_guard lock(counters_mutex_);
-  change();
-  counters_.connections_open = limited_connections_;
+EdgeCounters& EdgeLoop::changed_counters() {
   has_counted_ = true;
+  return counters_;
 }
 
 void EdgeLoop::report_counters() {
   if (!has_counted_ || !settings_.on_counters) return;
   has_counted_ = false;
-  settings_.on_counters(counters_);  // nobody else changes them
+  settings_.on_counters(counters_);
 }
 
 void EdgeLoop::drain() {
@@ -79,7 +71,8 @@ void EdgeLoop::drain() {
   wake();
 }
 
-void EdgeLoop::stop() {
+void EdgeLoop::stop(Clock::time_point until) {
+  handlers_until_ = until;
   is_draining_ = true;
   is_stopping_ = true;
   wake();
@@ -270,10 +263,10 @@ void EdgeLoop::take_back_handled() {
     taken_back_.swap(handled_);
   }
   for (const auto& [connection, keeps_connection] : taken_back_) {
-    const bool keeps = keeps_connection && !has_begun_stopping_;
     Connection& each = *connection;
     each.phase = Phase::Idle;
-    protect(each.fd(), [&] { keeps ? begin_next(each) : linger(each); });
+    // Also while stopping: a client that was not told of the end may have sent its next request.
+    protect(each.fd(), [&] { keeps_connection ? begin_next(each) : linger(each); });
   }
 }
 
@@ -313,10 +306,9 @@ void EdgeLoop::drop(Connection& connection) {
   if (connection.is_over_limit) {
     --refused_lingering_;
   } else {
-    --limited_connections_;
+    changed_counters().connections_open = --limited_connections_;
     const auto of_address = connections_of_address_.find(connection.address);
     if (--of_address->second == 0) connections_of_address_.erase(of_address);
-    count([] {});
   }
   connections_.erase(connection.fd());
 }

@@ -21,7 +21,7 @@ namespace ssd1b {
 
 /// What one listener is given.
 struct EdgeSettings {
-  int max_connections = 2048;
+  int max_connections = 2048;  // within the system's limit of descriptors
   std::optional<int> max_connections_per_address;
   EdgeDeadlines deadlines;
   std::function<void(const EdgeCounters&)> on_counters;  // as in HttpServerOptions; may be empty
@@ -38,12 +38,11 @@ class EdgeLoop {
   ~EdgeLoop();  // stop()
 
   int port() const { return port_; }
-  EdgeCounters counters() const;
 
   /// From now on replies close their connections, and idle ones are closed.
   void drain();
   /// See HttpServer::stop().
-  void stop();
+  void stop(Connection::Clock::time_point until = {});
 
  private:
   using Clock = Connection::Clock;
@@ -60,7 +59,6 @@ class EdgeLoop {
   void wake();
 
   // New connections (edge_accept.cpp).
-  static int connections_that_fit(int wanted);
   void accept_all();
   void admit(AcceptedSocket accepted);
   void refuse_connection(AcceptedSocket accepted);
@@ -90,7 +88,7 @@ class EdgeLoop {
   void begin_stopping();
 
   bool watch(Connection& connection, int operation);
-  void count(const std::function<void()>& change);  // of counters_
+  EdgeCounters& changed_counters();
   void report_counters();
 
   const EdgeSettings settings_;
@@ -106,7 +104,6 @@ class EdgeLoop {
   std::unordered_map<std::string, int> connections_of_address_;
   int limited_connections_ = 0;  // that count against --max-connections
   int refused_lingering_ = 0;    // that do not
-  const int max_connections_;    // within the system's limit of descriptors
   std::string buffer_;
   struct Handled {
     Connection* connection;
@@ -117,6 +114,7 @@ class EdgeLoop {
   Clock::time_point next_expiry_ = Clock::time_point::max();
   Clock::time_point accept_again_at_ = Clock::time_point::max();  // not now
   std::chrono::milliseconds accept_pause_{0};
+  EdgeCounters counters_;
   bool has_counted_ = false;  // since the last report
   bool has_begun_draining_ = false;
   bool has_begun_stopping_ = false;
@@ -126,10 +124,9 @@ class EdgeLoop {
   const int port_;
   std::atomic<bool> is_draining_{false};
   std::atomic<bool> is_stopping_{false};
+  std::atomic<Clock::time_point> handlers_until_{Clock::time_point()};
   std::mutex handled_mutex_;
   std::vector<Handled> handled_;
-  mutable std::mutex counters_mutex_;
-  EdgeCounters counters_;
 
   std::thread thread_;  // last: it uses everything above
 };

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "service/http/cors.h"
+#include "service/http/descriptor_budget.h"
 #include "service/http/doorkeeper.h"
 #include "service/http/edge_loop.h"
 #include "service/http/request_answer.h"
@@ -48,9 +49,11 @@ struct Door {
 class HttpServer::Impl {
  public:
   Impl(const HttpServerOptions& options, std::vector<Route> routes)
-      : threads_(static_cast<std::size_t>(options.max_connections)),
-        management_threads_(
-            static_cast<std::size_t>(options.max_connections + kMaxManagementConnections)) {
+      : max_connections_(connections_that_fit(
+            options.max_connections, options.management_port ? kMaxManagementConnections : 0)),
+        threads_(static_cast<std::size_t>(max_connections_)),
+        management_threads_(static_cast<std::size_t>(max_connections_ + kMaxManagementConnections),
+                            /*keeps_one=*/true) {
     if (options.management_port) {
       EdgeSettings settings{kMaxManagementConnections, std::nullopt, options.deadlines, nullptr};
       management_ =
@@ -58,8 +61,8 @@ class HttpServer::Impl {
                                  Doorkeeper(Router(management_routes(routes)), nullptr, Cors({})),
                                  management_threads_, management_threads_);
     }
-    EdgeSettings settings{options.max_connections, options.max_connections_per_address,
-                          options.deadlines, options.on_counters};
+    EdgeSettings settings{max_connections_, options.max_connections_per_address, options.deadlines,
+                          options.on_counters};
     Router router(main_routes(std::move(routes), options.management_port.has_value()));
     main_ = std::make_unique<Door>(
         options, options.port, settings,
@@ -71,6 +74,7 @@ class HttpServer::Impl {
   Door* management() { return management_.get(); }
 
  private:
+  const int max_connections_;  // of the main door
   // Requests of both doors run on them: they end last.
   RequestThreads threads_;
   RequestThreads management_threads_;
@@ -90,13 +94,11 @@ std::optional<int> HttpServer::management_port() const {
   return impl_->management()->loop.port();
 }
 
-EdgeCounters HttpServer::counters() const { return impl_->main().loop.counters(); }
+void HttpServer::drain() { impl_->main().loop.drain(); }
 
-void HttpServer::close_idle_connections() { impl_->main().loop.drain(); }
-
-void HttpServer::stop() {
-  impl_->main().loop.stop();
-  if (impl_->management() != nullptr) impl_->management()->loop.stop();
+void HttpServer::stop(std::chrono::steady_clock::time_point until) {
+  impl_->main().loop.stop(until);
+  if (impl_->management() != nullptr) impl_->management()->loop.stop(until);
 }
 
 }  // namespace ssd1b

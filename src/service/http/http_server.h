@@ -25,6 +25,7 @@ struct EdgeDeadlines {
   std::chrono::milliseconds reply{30000};        // without a byte of the reply taken
   std::chrono::milliseconds linger{1000};        // without a byte, after a reply that closes
   std::chrono::milliseconds linger_total{5000};  // however much still comes
+  std::chrono::milliseconds ending{5000};        // what is handled when the service stops, at least
 };
 
 /// One reply that was sent, for the metrics. The access line is logged by the server itself.
@@ -32,10 +33,8 @@ struct ReplyRecord {
   std::string route;  // the pattern; empty where no route was reached
   std::string method;
   int status = 0;
-  std::string client;           // the key's name
-  std::size_t reply_bytes = 0;  // head and framing included
-  double seconds = 0;           // from the request's first byte
-  bool is_whole = false;        // the client took all of it
+  std::string client;  // the key's name
+  double seconds = 0;  // from the request's first byte
 };
 
 /// What the listener has seen so far.
@@ -75,17 +74,14 @@ class HttpServer {
   int port() const;
   std::optional<int> management_port() const;
 
-  /// Of the main listener.
-  EdgeCounters counters() const;
-
-  /// New connections are refused or answered with `Connection: close`; requests that are being
-  /// handled go on. Called when draining begins.
-  void close_idle_connections();
+  /// From now on every reply closes its connection, and idle connections are closed; requests are
+  /// taken and handled as before. Called when draining begins.
+  void drain();
 
   /// Ends the listener and, after a moment for requests that are on their way, the connections that
-  /// wait; handlers have a few seconds to return and their replies to be taken, then their
-  /// connections are cut off. Blocks until they have returned.
-  void stop();
+  /// wait; handlers have a few seconds to return and their replies to be taken, and in any case
+  /// until `until`; then their connections are cut off. Blocks until they have returned.
+  void stop(std::chrono::steady_clock::time_point until = {});
 
  private:
   class Impl;

@@ -53,6 +53,22 @@ Descriptor listening_on(const addrinfo& address) {
   return socket;
 }
 
+/// A client that vanishes, as by a cable, says nothing: it is asked for a sign of life.
+void set_options(int connection) {
+  struct Option {
+    int level, name, value;
+  };
+  constexpr Option kOptions[] = {
+      {IPPROTO_TCP, TCP_NODELAY, 1},           {SOL_SOCKET, SO_KEEPALIVE, 1},
+      {IPPROTO_TCP, TCP_KEEPIDLE, 30},  // seconds
+      {IPPROTO_TCP, TCP_KEEPINTVL, 10},        {IPPROTO_TCP, TCP_KEEPCNT, 3},
+      {IPPROTO_TCP, TCP_USER_TIMEOUT, 60'000},  // ms, of what was sent and not acknowledged
+  };
+  for (const Option& each : kOptions) {
+    setsockopt(connection, each.level, each.name, &each.value, sizeof each.value);
+  }
+}
+
 Descriptor open_reserve() { return Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
 }  // namespace
@@ -95,8 +111,7 @@ AcceptedSocket Listener::accept_next() {
     const bool is_empty = errno == EAGAIN || errno == EWOULDBLOCK;
     return {Descriptor(), "", is_empty ? 0 : errno};
   }
-  const int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  set_options(fd);
   return {Descriptor(fd), text_of(address, size), 0};
 }
 

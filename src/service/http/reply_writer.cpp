@@ -7,12 +7,8 @@
 #include <exception>
 #include <utility>
 
-#include "logging/log.h"
-
 namespace ssd1b {
 namespace {
-
-constexpr int kClientClosedRequest = 499;  // nginx's, which httplib does not know
 
 /// What httplib reads a request from and writes its reply to: memory, and a sink.
 class ExchangeStream : public httplib::Stream {
@@ -27,10 +23,11 @@ class ExchangeStream : public httplib::Stream {
   }
 
   ssize_t write(const char* data, std::size_t size) override {
-    is_broken_ = is_broken_ || !sink_(data, size);
     if (is_broken_) return -1;
-    written_ += size;
-    return static_cast<ssize_t>(size);
+    const std::size_t taken = sink_(data, size);
+    written_ += taken;
+    is_broken_ = taken < size;
+    return is_broken_ ? -1 : static_cast<ssize_t>(size);
   }
 
   bool is_readable() const override { return read_ < input_.size(); }
@@ -100,13 +97,13 @@ class Exchange : private httplib::Server {
     bool is_closing = false;
     const bool was_written = process_request(stream, "", 0, "", 0, false, is_closing, nullptr);
     return {reply_.status, stream.written(),
-            was_written && !stream.is_broken() && !is_stream_broken_, keeps_connection_};
+            was_written && !stream.is_broken() && !is_stream_broken_, keeps_connection_,
+            stream_fault_};
   }
 
  private:
   void fill(httplib::Response& to) {
     to.status = reply_.status;
-    if (to.status == kClientClosedRequest) to.reason = "Client Closed Request";
     if (!reply_.stream) {
       if (!reply_.body.empty()) to.set_content(std::move(reply_.body), reply_.content_type);
       return;
@@ -127,7 +124,7 @@ class Exchange : private httplib::Server {
         return piece.empty() || sink.write(piece.data(), piece.size());
       });
     } catch (const std::exception& error) {
-      log_error("a streamed reply broke off", {{"reason", error.what()}});
+      stream_fault_ = error.what();
       return false;
     }
     is_stream_broken_ = false;
@@ -160,6 +157,7 @@ class Exchange : private httplib::Server {
   HttpReply reply_;
   bool was_read_ = false;
   bool is_stream_broken_ = false;
+  std::string stream_fault_;
   bool keeps_connection_ = false;
 };
 
@@ -179,7 +177,7 @@ std::string render_refusal(const HttpReply& reply, const ReplyFrame& frame) {
       stand_in, [&] { return reply; }, [&] { return frame; },
       [&](const char* data, std::size_t size) {
         bytes.append(data, size);
-        return true;
+        return size;
       });
   return bytes;
 }

@@ -9,8 +9,8 @@
 
 namespace ssd1b {
 
-/// Sends bytes; false once the client does not take them any more.
-using ByteSink = std::function<bool(const char* data, std::size_t size)>;
+/// Sends bytes; how many. Fewer than given: the client does not take any more.
+using ByteSink = std::function<std::size_t(const char* data, std::size_t size)>;
 
 /// What a reply gets beside what its handler says.
 struct ReplyFrame {
@@ -24,6 +24,7 @@ struct SentReply {
   std::size_t bytes = 0;  // head and framing included
   bool is_whole = false;  // the client got all of it, the end of a stream included
   bool keeps_connection = false;
+  std::string fault;  // that broke a stream off
 };
 
 /// Has httplib read the request's head, whose framing the gate and the edge have dealt with, and

@@ -5,6 +5,7 @@
 #include <ctime>
 #include <exception>
 #include <new>
+#include <string_view>
 #include <utility>
 
 #include "logging/log.h"
@@ -73,6 +74,12 @@ void release_with(HttpReply& reply, KeyLease& lease) {
   };
 }
 
+void log_fault(const Connection& connection, std::string_view what, std::string_view reason) {
+  log_error(what, {{"request_id", connection.request_id},
+                   {"traceparent", traceparent_of(connection.reader.head().fields)},
+                   {"reason", reason}});
+}
+
 }  // namespace
 
 RequestAnswerer::RequestAnswerer(const Doorkeeper& doorkeeper, const EdgeDeadlines& deadlines,
@@ -88,15 +95,15 @@ HttpReply RequestAnswerer::run_handler(Connection& connection) const {
     return reply;
   } catch (const Error& error) {
     if (status_of(error.code()) == 500) {
-      log_error("request failed",
-                {{"request_id", id}, {"code", name_of(error.code())}, {"reason", error.what()}});
+      log_fault(connection, "request failed",
+                std::string(name_of(error.code())) + ": " + error.what());
     }
     return error_reply(error, id);
   } catch (const std::bad_alloc&) {
     return error_reply(Error(ErrorCode::OutOfMemory, "the server has no memory for this request"),
                        id);
   } catch (const std::exception& error) {
-    log_error("request failed", {{"request_id", id}, {"reason", error.what()}});
+    log_fault(connection, "request failed", error.what());
     return error_reply(Error(ErrorCode::InternalError, ""), id);
   }
 }
@@ -117,10 +124,10 @@ bool RequestAnswerer::answer(Connection& connection, const std::function<bool()>
   try {
     sent = ssd1b::answer(
         head, [&] { return run_handler(connection); }, frame, send);
+    if (!sent.fault.empty()) log_fault(connection, "a streamed reply broke off", sent.fault);
     record(connection, sent.status, sent.bytes, sent.is_whole);
   } catch (const std::exception& error) {  // no memory: this connection pays
-    log_error("a reply could not be written",
-              {{"request_id", connection.request_id}, {"reason", error.what()}});
+    log_fault(connection, "a reply could not be written", error.what());
     return false;
   }
   return sent.keeps_connection && sent.is_whole;
@@ -152,10 +159,8 @@ void RequestAnswerer::record(const Connection& connection, int status, std::size
   record.method = head.method;
   record.status = status;
   record.client = connection.entry.lease.client;
-  record.reply_bytes = bytes;
   record.seconds =
       std::chrono::duration<double>(Connection::Clock::now() - connection.arrived_at).count();
-  record.is_whole = is_whole;
   log_info("request", {{"request_id", connection.request_id},
                        {"traceparent", traceparent_of(head.fields)},
                        {"address", connection.address},

@@ -37,7 +37,7 @@ std::string request_id_of(const Fields& fields) {
   return is_good ? *id : fresh_request_id();
 }
 
-std::string traceparent_of(const Fields& fields) {
+std::string_view traceparent_of(const Fields& fields) {
   const std::string* value = find_field(fields, "traceparent");
   if (value == nullptr || value->size() != 55) return "";
   for (std::size_t i = 0; i < value->size(); ++i) {

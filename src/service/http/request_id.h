@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "service/http/gate/head_gate.h"
 
@@ -12,7 +13,8 @@ std::string request_id_of(const Fields& fields);
 /// 32 random hexadecimal digits.
 std::string fresh_request_id();
 
-/// The W3C traceparent of a request; empty where there is none or it is malformed.
-std::string traceparent_of(const Fields& fields);
+/// The W3C traceparent among the fields, which must outlive it; empty where there is none or it is
+/// malformed.
+std::string_view traceparent_of(const Fields& fields);
 
 }  // namespace ssd1b

@@ -14,6 +14,12 @@ constexpr std::chrono::seconds kIdleLife{10};
 
 }  // namespace
 
+RequestThreads::RequestThreads(std::size_t max_threads, bool keeps_one)
+    : max_threads_(max_threads), keeps_one_(keeps_one) {
+  const std::lock_guard lock(mutex_);
+  if (keeps_one_) start();
+}
+
 RequestThreads::~RequestThreads() {
   std::unique_lock lock(mutex_);
   is_stopping_ = true;
@@ -29,13 +35,19 @@ bool RequestThreads::run(Task task) {
     return true;
   }
   try {
-    std::thread([this] { work(); }).detach();
-    ++threads_;
+    start();
   } catch (const std::exception&) {  // no thread, or no memory for one
+    if (keeps_one_) return true;
     tasks_.pop_back();
     return false;
   }
   return true;
+}
+
+/// The caller holds the mutex.
+void RequestThreads::start() {
+  std::thread([this] { work(); }).detach();
+  ++threads_;
 }
 
 void RequestThreads::work() {
@@ -45,6 +57,8 @@ void RequestThreads::work() {
     ++idle_threads_;
     has_task_.wait_for(lock, kIdleLife, [this] { return !tasks_.empty() || is_stopping_; });
     --idle_threads_;
+    const bool is_kept = keeps_one_ && threads_ == 1 && !is_stopping_;
+    if (tasks_.empty() && is_kept) continue;
     if (tasks_.empty()) break;
     const Task task = std::move(tasks_.front());
     tasks_.pop_front();

@@ -15,19 +15,22 @@ class RequestThreads {
   using Task = std::function<void()>;
 
   /// `max_threads`: as many as there can be requests at a time; more would only be on their way
-  /// from one request to the next.
-  explicit RequestThreads(std::size_t max_threads) : max_threads_(max_threads) {}
+  /// from one request to the next. `keeps_one`: one is started at once and never ends, so that
+  /// there is one when the system gives none. Throws std::system_error where it gives none now.
+  explicit RequestThreads(std::size_t max_threads, bool keeps_one = false);
   /// Blocks until every task has returned.
   ~RequestThreads();
 
-  /// Has a thread of its own run the task, which must not throw. False where the system gives no
-  /// thread.
+  /// Has a thread of its own run the task, which must not throw. Where the system gives none the
+  /// task waits for the one that is kept; false where none is.
   bool run(Task task);
 
  private:
+  void start();
   void work();
 
   const std::size_t max_threads_;
+  const bool keeps_one_;
   std::mutex mutex_;
   std::condition_variable has_task_;
   std::condition_variable has_ended_;

@@ -58,13 +58,14 @@ std::shared_ptr<ApiKeys> keys_of(const ServerOptions& options) {
   }
 }
 
-void announce(const ServerOptions& options, int port) {
+void announce(const ServerOptions& options, int port, std::optional<int> management_port) {
   const bool is_ipv6 = options.host.find(':') != std::string::npos && options.host.front() != '[';
   const std::string host = is_ipv6 ? "[" + options.host + "]" : options.host;
   std::printf("listening on http://%s:%d\n", host.c_str(), port);
   if (std::fflush(stdout) != 0) {
     throw Error(ErrorCode::SystemRefused, "standard output cannot be written");
   }
+  if (management_port) log_info("health and metrics have a port", {{"port", *management_port}});
   if (is_loopback(options.host) || options.api_key_file) return;
   log_warn("listening beyond this machine without --api-key-file: anyone who reaches it may use it",
            {{"host", options.host}});

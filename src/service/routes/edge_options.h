@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "options/options.h"
 #include "service/http/http_server.h"
@@ -19,8 +20,9 @@ void reload_keys(ApiKeys* keys);
 /// The keys of --api-key-file; null without one. Throws Error(Usage) naming option, file and line.
 std::shared_ptr<ApiKeys> keys_of(const ServerOptions& options);
 
-/// The one line of standard output: that the server listens, and where. Warns on standard error
+/// The one line of standard output: that the server listens, and where. The log has the port of
+/// health and metrics, where they have one. Warns on standard error
 /// where everybody who reaches the host's network may use it.
-void announce(const ServerOptions& options, int port);
+void announce(const ServerOptions& options, int port, std::optional<int> management_port);
 
 }  // namespace ssd1b

@@ -12,8 +12,9 @@
 namespace ssd1b {
 namespace {
 
-// How long a stream is silent at most: what lies between would take it for dead.
-constexpr std::chrono::seconds kKeepAlive{10};
+// How long a stream is silent at most. Only writing tells that a listener is gone, who until then
+// has one of its key's places.
+constexpr std::chrono::seconds kKeepAlive{1};
 
 std::shared_ptr<TrackedJob> find_job(const Service& service, const HttpRequest& http) {
   return service.jobs().find(http.path_parameters.at(0), http.client);

@@ -2,18 +2,13 @@
 
 #include <algorithm>
 
+#include "service/http/gate/hex_digit.h"
+
 namespace ssd1b {
 namespace {
 
 constexpr int kMaxSizeDigits = 8;
 constexpr std::size_t kMaxAsideBytes = 4096;
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 /// A trailer may not say again what the head has said of framing.
 bool is_allowed_trailer(std::string_view line) {

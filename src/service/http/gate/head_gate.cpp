@@ -71,10 +71,6 @@ MaybeFault read_request_line(std::string_view line, RequestHead& head) {
   const std::string_view version = line.substr(last + 1);
   if (!is_token(method)) return malformed("the method must be a token");
   if (!is_protocol(version)) return malformed("the request line must end with HTTP/1.1");
-  if (version != "HTTP/1.1" && version != "HTTP/1.0") {
-    return GateFault{505, ErrorCode::MalformedRequest,
-                     "the protocol must be HTTP/1.1 or HTTP/1.0, got " + std::string(version)};
-  }
   if (target.size() > kMaxTargetBytes) {
     return GateFault{
         414, ErrorCode::TargetTooLong,
@@ -82,8 +78,15 @@ MaybeFault read_request_line(std::string_view line, RequestHead& head) {
   }
   head.method = method;
   head.target = target;
-  head.minor_version = version.back() - '0';
+  head.minor_version = version == "HTTP/1.0" ? 0 : 1;  // another protocol is read like HTTP/1.1
   return std::nullopt;
+}
+
+MaybeFault judge_protocol(std::string_view request_line) {
+  const std::string_view version = request_line.substr(request_line.rfind(' ') + 1);
+  if (version == "HTTP/1.1" || version == "HTTP/1.0") return std::nullopt;
+  return GateFault{505, ErrorCode::MalformedRequest,
+                   "the protocol must be HTTP/1.1 or HTTP/1.0, got " + std::string(version)};
 }
 
 /// `Content_Length` is Content-Length to a server that turns names into variables.
@@ -199,10 +202,12 @@ MaybeFault judge_abilities(RequestHead& head) {
 /// Everything that must hold of a well-formed head.
 MaybeFault read_head(std::string_view bytes, RequestHead& head) {
   std::string_view rest = bytes;
-  if (auto fault = read_request_line(take_line(rest), head)) return fault;
+  const std::string_view request_line = take_line(rest);
+  if (auto fault = read_request_line(request_line, head)) return fault;
   if (auto fault = read_fields(rest, head)) return fault;
   if (auto fault = judge_single_fields(head)) return fault;
   if (auto fault = judge_framing(head)) return fault;
+  if (auto fault = judge_protocol(request_line)) return fault;
   const std::string* host = find_field(head.fields, "host");
   if (host == nullptr && head.minor_version == 1) {
     return malformed("a head must have a Host field");

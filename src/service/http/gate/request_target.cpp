@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "service/http/gate/head_gate.h"
+#include "service/http/gate/hex_digit.h"
 
 namespace ssd1b {
 namespace {
@@ -16,14 +17,6 @@ bool is_alphanumeric(char c) {
 bool is_uri_char(char c) {
   return is_alphanumeric(c) ||
          std::string_view("-._~:/?[]@!$&'()*+,;=%").find(c) != std::string_view::npos;
-}
-
-/// 0 to 15, or -1 where it is no hexadecimal digit.
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 /// Nothing where an escape is broken or hides a control character.

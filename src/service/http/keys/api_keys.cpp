@@ -29,12 +29,14 @@ KeyRefusal limited(const std::string& message, int retry_after_s) {
   return {Error(ErrorCode::RateLimited, message), retry_after_s};
 }
 
-/// The key that a request shows; empty where it shows none.
+/// The key that a request shows; empty where it shows none. Another scheme than Bearer is somebody
+/// else's, as a proxy's password.
 std::string_view shown_key(const Fields& fields) {
   constexpr std::string_view kScheme = "bearer ";
-  if (const std::string* value = find_field(fields, "authorization")) {
-    std::string_view rest = *value;
-    if (!equal_in_any_case(rest.substr(0, kScheme.size()), kScheme)) return {};
+  const std::string* authorization = find_field(fields, "authorization");
+  if (authorization != nullptr &&
+      equal_in_any_case(std::string_view(*authorization).substr(0, kScheme.size()), kScheme)) {
+    std::string_view rest = *authorization;
     rest.remove_prefix(kScheme.size());
     while (!rest.empty() && rest.front() == ' ') rest.remove_prefix(1);
     return rest;
@@ -117,18 +119,16 @@ std::variant<KeyLease, KeyRefusal> ApiKeys::State::admit(std::string_view key,
                                                          const std::string& address,
                                                          Clock::time_point now) {
   const std::lock_guard lock(*mutex_);
-  if (const auto tries = wrong_tries_.find(address); tries != wrong_tries_.end()) {
-    if (!tries->second.has_token(now)) {
-      return limited("too many wrong keys came from this address, try again in a second", 1);
-    }
-  }
   if (key.empty()) {
     return unauthorized("a key must be given as Authorization: Bearer KEY or as X-Api-Key: KEY");
   }
   const auto use = find(digest_of(key));
   if (use == nullptr) {
     TokenBucket& tries = tries_of(address, now);
-    if (tries.has_token(now)) tries.take();
+    if (!tries.has_token(now)) {
+      return limited("too many wrong keys came from this address, try again in a second", 1);
+    }
+    tries.take();
     return unauthorized("the key must be one of this service's, got another");
   }
   return lend(use, now);

@@ -37,8 +37,8 @@ class ApiKeys {
   void reload();
 
   /// Judges `Authorization: Bearer KEY` or `X-Api-Key: KEY` of a request from `address`. Takes the
-  /// same time for every wrong key. After ten wrong ones in a second nothing of that address is
-  /// looked at for a while.
+  /// same time for every wrong key. After ten wrong ones in a second from one address further wrong
+  /// ones are 429; not right ones: behind a proxy many clients have one address.
   std::variant<KeyLease, KeyRefusal> admit(const Fields& fields, const std::string& address,
                                            Clock::time_point now);
 

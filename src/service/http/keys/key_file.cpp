@@ -9,6 +9,7 @@
 #include <iterator>
 #include <utility>
 
+#include "service/http/gate/hex_digit.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
@@ -32,13 +33,6 @@ bool is_name(std::string_view name) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
            c == '_' || c == '-';
   });
-}
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
 }
 
 std::optional<KeyDigest> read_digest(std::string_view key) {
