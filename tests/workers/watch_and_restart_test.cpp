@@ -27,6 +27,18 @@ TEST(GapWatch, AWorkerAtRestMayBeSilent) {
   EXPECT_FALSE(watch.hangs_at());
 }
 
+TEST(GapWatch, AWorkerWithOrdersToReadMayNotBeSilent) {
+  GapWatch watch(seconds(30));
+  watch.set_load(kStart, 100, 0.0);
+  watch.sign_of_life(kStart + seconds(5));
+  watch.rest();
+
+  watch.expect_sign(kStart + seconds(50));
+  watch.expect_sign(kStart + seconds(60));
+
+  EXPECT_DOUBLE_EQ(limit_s(watch, kStart + seconds(50)), 100.0);
+}
+
 TEST(GapWatch, WaitsForTheFloorAtLeast) {
   GapWatch watch(seconds(30));
   watch.set_load(kStart, 100, 0.0);

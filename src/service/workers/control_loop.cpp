@@ -164,23 +164,34 @@ void ControlLoop::start_due(Clock::time_point now) {
   }
 }
 
+std::set<int> ControlLoop::flush() {
+  std::set<int> behind;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->flush();
+    if (workers_[i]->has_unsent()) behind.insert(static_cast<int>(i));
+  }
+  return behind;
+}
+
 void ControlLoop::send_orders() {
-  for (Order& order : desk_.take_orders()) {
+  for (Order& order : desk_.take_orders(flush())) {
     // A worker that is gone has no pictures any more: what was to be said about them is void.
     if (workers_[order.worker]->phase() == DeviceWorker::Phase::Ready) {
       send(order.worker, std::move(order.message));
     }
   }
+  flush();
   const Clock::time_point now = Clock::now();
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     DeviceWorker& worker = *workers_[i];
-    worker.flush();
     if (worker.phase() != DeviceWorker::Phase::Ready) continue;
     const WorkerLoad load = desk_.load_of(static_cast<int>(i));
-    if (load.pictures == 0) {
-      worker.watch().rest();
-    } else {
+    if (load.pictures > 0) {
       worker.watch().set_load(now, load.row_pixels, load.expected_s);
+    } else if (worker.has_unsent()) {
+      worker.watch().expect_sign(now);
+    } else {
+      worker.watch().rest();
     }
   }
 }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
@@ -52,6 +53,8 @@ class ControlLoop {
   void make_workers();                              // throws Error
   void run_once(std::unique_lock<std::mutex>& lock);
   void start_due(Clock::time_point now);
+  /// Sends what waits; the workers whose socket did not take all of it.
+  std::set<int> flush();
   void send_orders();
   void send(int worker, ServerMessage message);
   /// Lets go of the lock while it waits. The workers that have said something.

@@ -170,6 +170,8 @@ void Desk::finish(const Job& job) {
     const std::lock_guard lock(mutex_);
     Accepted* accepted = backlog_.find(job.id());
     if (!accepted || !accepted->worker) return;
+    // It was asked for already: a client may ask as often as it likes.
+    if (accepted->finish_at && *accepted->finish_at <= accepted->calls_done) return;
     accepted->finish_at = accepted->calls_done;
     orders_.push_back({*accepted->worker, FinishMessage{job.id()}});
   }

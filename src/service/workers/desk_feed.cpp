@@ -89,9 +89,12 @@ std::optional<Clock::time_point> Desk::next_deadline() const {
   return backlog_.next_deadline();
 }
 
-std::vector<Order> Desk::take_orders() {
+std::vector<Order> Desk::take_orders(const std::set<int>& behind) {
   Notices notices;
   const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    seats_[i].is_behind = behind.count(static_cast<int>(i)) > 0;
+  }
   while (place_one(notices)) {
   }
   show_counts();
@@ -134,7 +137,7 @@ std::optional<int> Desk::best_worker(const Accepted& accepted,
   for (std::size_t i = 0; i < seats_.size(); ++i) {
     const int worker = static_cast<int>(i);
     const Seat& seat = seats_[i];
-    if (!seat.is_ready) continue;
+    if (!seat.is_ready || seat.is_behind) continue;
     double done_in_s = held_seconds(worker) + extra[i] +
                        seat.estimate.seconds_of(accepted.work, accepted.work.unet_calls);
     const bool is_measured = seat.estimate.seconds_of_call(1).has_value();

@@ -18,6 +18,9 @@ class GapWatch {
   /// it loads. `expected_s` is the estimate of that call, 0 where there is none.
   void set_load(Clock::time_point now, std::int64_t row_pixels, double expected_s);
 
+  /// The worker makes no picture but has orders to read: a sign is due as with its last load.
+  void expect_sign(Clock::time_point now);
+
   /// The worker has nothing to do: it may be silent.
   void rest() { last_sign_.reset(); }
 
