@@ -85,9 +85,21 @@ TEST(GapWatch, ForgivesWhatNobodySaw) {
   GapWatch watch(seconds(30));
   watch.set_load(kStart, 100, 0.0);
 
-  watch.forgive(kStart + seconds(29));
+  watch.forgive(kStart + seconds(29), seconds(28));
 
-  EXPECT_DOUBLE_EQ(limit_s(watch, kStart + seconds(29)), 30.0);
+  EXPECT_DOUBLE_EQ(limit_s(watch, kStart + seconds(28)), 30.0);
+  watch.forgive(kStart + seconds(40), seconds(28));
+  EXPECT_DOUBLE_EQ(limit_s(watch, kStart + seconds(40)), 30.0) << "no sign comes from the future";
+}
+
+TEST(GapWatch, LearnsNothingFromWhatNobodySaw) {
+  GapWatch watch(seconds(30));
+  watch.set_load(kStart, 100, 0.0);
+
+  watch.forgive(kStart + seconds(60), seconds(59));
+  watch.sign_of_life(kStart + seconds(60));
+
+  EXPECT_DOUBLE_EQ(limit_s(watch, kStart + seconds(60)), 30.0);
 }
 
 TEST(RestartPolicy, RestartsAtOnceThenDoubles) {

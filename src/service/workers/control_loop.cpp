@@ -19,8 +19,6 @@ namespace {
 constexpr std::chrono::seconds kBeat{1};        // the loop runs at least that often
 constexpr std::chrono::milliseconds kReap{10};  // and that often while a process is ending
 constexpr std::chrono::seconds kLiveWithin{5};
-/// A loop that was held up for that long cannot know whether the workers were, too.
-constexpr std::chrono::seconds kHeldUp{5};
 constexpr std::chrono::seconds kShowEvery{1};
 
 /// A server that says it is ready must make the picture that its model makes by default.
@@ -147,6 +145,7 @@ void ControlLoop::run_once(std::unique_lock<std::mutex>& lock) {
   const std::vector<int> speaking = wait(lock);
   beat();
   const Clock::time_point now = Clock::now();
+  forgive_held_up(now);
   for (const int worker : speaking) receive(worker, now);
   desk_.expire(now);
   keep_watch(now);
@@ -264,11 +263,15 @@ void ControlLoop::receive(int index, Clock::time_point now) {
   if (worker.phase() == DeviceWorker::Phase::Ending) desk_.worker_is_down(index);
 }
 
+/// A loop that was held up cannot know whether the workers were, too. Before their messages are
+/// read: a gap that was the server's own must teach the watch nothing.
+void ControlLoop::forgive_held_up(Clock::time_point now) {
+  const Clock::duration late = now - last_run_ - kBeat;
+  if (late <= Clock::duration::zero()) return;
+  for (const auto& worker : workers_) worker->watch().forgive(now, late);
+}
+
 void ControlLoop::keep_watch(Clock::time_point now) {
-  if (now - last_run_ > kHeldUp) {
-    for (const auto& worker : workers_) worker->watch().forgive(now);
-    return;
-  }
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     if (workers_[i]->end_if_hung(now)) desk_.worker_is_down(static_cast<int>(i));
   }

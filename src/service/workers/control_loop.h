@@ -61,6 +61,7 @@ class ControlLoop {
   std::vector<int> wait(std::unique_lock<std::mutex>& lock);
   Clock::time_point next_event() const;
   void receive(int worker, Clock::time_point now);
+  void forgive_held_up(Clock::time_point now);
   void keep_watch(Clock::time_point now);
   void reap(Clock::time_point now);
   void judge_end(int worker, const WorkerEnd& end);

@@ -33,7 +33,8 @@ ErrorCode code_of(const ExitStatus& status) {
 DeviceWorker::DeviceWorker(std::string device, Program program, const Timing& timing)
     : device_(std::move(device)),
       program_(std::move(program)),
-      watch_(timing.hang_floor),
+      hang_floor_(timing.hang_floor),
+      watch_(hang_floor_),
       policy_(timing.first_restart_delay) {}
 
 bool DeviceWorker::is_hanging() const {
@@ -62,7 +63,7 @@ void DeviceWorker::start(Clock::time_point now) {
     return;
   }
   phase_ = Phase::Starting;
-  watch_.rest();
+  watch_ = GapWatch(hang_floor_);
   watch_.set_load(now, /*row_pixels=*/0, /*expected_s=*/0.0);
   log_info("worker started", {{"device", device_}, {"pid", process_->pid()}});
 }

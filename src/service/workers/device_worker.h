@@ -87,7 +87,8 @@ class DeviceWorker {
 
   const std::string device_;
   const Program program_;
-  GapWatch watch_;
+  const Clock::duration hang_floor_;
+  GapWatch watch_;  // of this process
   RestartPolicy policy_;
   Phase phase_ = Phase::Down;
   bool has_ever_been_ready_ = false;

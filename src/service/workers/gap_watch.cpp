@@ -34,8 +34,8 @@ void GapWatch::sign_of_life(Clock::time_point now) {
   last_sign_ = now;
 }
 
-void GapWatch::forgive(Clock::time_point now) {
-  if (last_sign_) last_sign_ = now;
+void GapWatch::forgive(Clock::time_point now, Clock::duration unseen) {
+  if (last_sign_) last_sign_ = std::min(now, *last_sign_ + unseen);
 }
 
 std::optional<Clock::time_point> GapWatch::hangs_at() const {

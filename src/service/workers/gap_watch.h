@@ -26,8 +26,8 @@ class GapWatch {
 
   void sign_of_life(Clock::time_point now);
 
-  /// Nobody looked for a while, so silence means nothing: counts from now again.
-  void forgive(Clock::time_point now);
+  /// Nobody looked for so long until now: silence meant nothing and is not counted.
+  void forgive(Clock::time_point now, Clock::duration unseen);
 
   /// When the worker will have hung; none while it rests.
   std::optional<Clock::time_point> hangs_at() const;
