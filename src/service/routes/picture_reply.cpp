@@ -92,6 +92,7 @@ HttpReply picture_reply(const Service& service, const Dialect& dialect, const Im
       picture.timings.encode_ms =
           std::chrono::duration<double, std::milli>(Clock::now() - began).count();
     });
+    service.metrics().observe_stage(Stage::Encode, picture.timings.encode_ms / 1000.0);
     add_timings(reply.timings, picture.timings);
     picture.image = Image();  // several pictures are not in memory twice
   }
