@@ -22,6 +22,7 @@ struct JobTicket {
   std::string client;      // the key's name; empty where no key is asked for
   Clock::time_point deadline;
   std::string count_field = "num_images";  // what the request calls the number of its pictures
+  std::string traceparent{};               // as the client sent it; empty where it sent none
 };
 
 /// Why a job ended without a picture.

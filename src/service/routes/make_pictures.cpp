@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "service/http/request_id.h"
 #include "service/routes/few_at_a_time.h"
 #include "service/routes/picture_reply.h"
 #include "service/routes/require_json.h"
@@ -76,7 +77,8 @@ ImageRequest read_request(const Service& service, const Dialect& dialect, const 
 }
 
 JobTicket ticket_of(const ImageRequest& request, const HttpRequest& http) {
-  return {http.request_id, http.client, http.arrived_at + request.timeout, request.count_field};
+  return {http.request_id, http.client, http.arrived_at + request.timeout, request.count_field,
+          traceparent_of(http.headers)};
 }
 
 void throw_fault(const JobFault& fault) {

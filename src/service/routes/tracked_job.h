@@ -64,6 +64,7 @@ class TrackedJob : public std::enable_shared_from_this<TrackedJob> {
   void add_event(const std::string& name, const Json& data);  // with the lock held
   Json document_locked() const;
   QueuePlace place_locked() const;
+  void log_locked() const;
 
   const std::string id_;
   const std::string client_;
