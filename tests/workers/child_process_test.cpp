@@ -16,7 +16,7 @@
 #include <thread>
 #include <vector>
 
-#include "service/admission/job.h"
+#include "service/workers/device_worker.h"
 
 namespace ssd1b {
 namespace {
@@ -88,6 +88,18 @@ TEST(ChildProcess, OneThatCannotBeReapedHoldsItsEndUpForASecond) {
   if (!does_trace) GTEST_SKIP() << "this system lets no process trace another";
   EXPECT_GT(took, std::chrono::milliseconds(900));
   EXPECT_LT(took, seconds(3));
+}
+
+TEST(DeviceWorker, AProcessThatTheSystemRefusesIsNoFailedStart) {
+  DeviceWorker worker("cpu", {"/bin/true", {}}, {seconds(30), seconds(1)});
+  const NoDescriptorLeft none;
+  const Clock::time_point now = Clock::now();
+
+  for (int i = 0; i < 10; ++i) worker.start(now);
+
+  EXPECT_EQ(worker.phase(), DeviceWorker::Phase::Down);
+  EXPECT_FALSE(worker.is_hopeless());
+  EXPECT_EQ(worker.starts_at(), now + seconds(1));
 }
 
 }  // namespace

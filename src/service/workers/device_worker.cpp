@@ -12,6 +12,8 @@ namespace {
 
 /// A process whose stream has ended gets that long to exit: a GPU's memory takes a while to free.
 constexpr std::chrono::seconds kLingering{3};
+/// A system that has no descriptor or no process to give may have one soon.
+constexpr std::chrono::seconds kRetryRefused{1};
 
 RestartReason reason_of(const std::optional<FatalMessage>& last_words, const ExitStatus& status) {
   if (last_words && last_words->code == ErrorCode::OutOfMemory) return RestartReason::OutOfMemory;
@@ -58,8 +60,7 @@ void DeviceWorker::start(Clock::time_point now) {
   } catch (const Error& error) {
     log_error("worker was not started", {{"device", device_}, {"reason", error.what()}});
     channel_.reset();
-    policy_.failed();
-    starts_at_ = now + policy_.delay() + std::chrono::seconds(1);
+    starts_at_ = now + kRetryRefused;
     return;
   }
   phase_ = Phase::Starting;

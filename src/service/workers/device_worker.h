@@ -56,7 +56,8 @@ class DeviceWorker {
   std::int64_t memory_bytes() const { return process_ ? process_->memory_bytes() : 0; }
 
   Clock::time_point starts_at() const { return starts_at_; }
-  /// Down -> Starting. Throws nothing: a process that cannot be made counts as one that failed.
+  /// Down -> Starting. Throws nothing: where the system refuses a process another try follows
+  /// a second later. That says nothing of the worker and does not count as a failed start.
   void start(Clock::time_point now);
 
   void send(ServerMessage message);
