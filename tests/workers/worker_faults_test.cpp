@@ -79,6 +79,17 @@ TEST_F(WorkerFaultsTest, OnlyThePictureThatKillsAloneIsGivenUp) {
   expect_balanced_books();
 }
 
+TEST_F(WorkerFaultsTest, APictureThatIsGivenUpTakesItsRequestAlong) {
+  start_ready();
+
+  const auto jobs = dispatcher->submit({request("abort@1", 1), request("abort@1", 2)}, ticket());
+
+  EXPECT_EQ(fault_of(*jobs[0]).code, ErrorCode::WorkerCrashed);
+  EXPECT_EQ(fault_of(*jobs[1], seconds(1)).code, ErrorCode::Cancelled);
+  expect_right_picture(*submit("after it", 3));
+  expect_balanced_books();
+}
+
 TEST_F(WorkerFaultsTest, ProgressNeverGoesBackwards) {
   remember_faults();
   start_ready();

@@ -45,6 +45,8 @@ std::vector<std::shared_ptr<Job>> Desk::submit(std::vector<GenerationRequest> re
     for (GenerationRequest& request : requests) {
       check_request(request, *model_);
       Accepted accepted;
+      accepted.first_of_request = next_id_;
+      accepted.pictures_of_request = static_cast<int>(requests.size());
       accepted.work = work_of(request, *model_);
       accepted.bytes = memory_of(request);
       accepted.accepted_at = Clock::now();

@@ -114,6 +114,8 @@ class Desk {
   Accepted* find_held(PictureId id, int worker);
   void succeed(PictureId id, GeneratedImage image, Notices& notices);
   void fail(PictureId id, const JobFault& fault, Notices& notices);
+  /// The other pictures of a request that cannot be answered any more.
+  void cancel_others_of(const Accepted& failed, Notices& notices);
   void fail_all(const JobFault& why, Notices& notices);
   Accepted end(PictureId id, Outcome outcome);
   void show_counts() const;

@@ -45,8 +45,10 @@ void Desk::worker_is_down(int worker) {
   seats_[worker].is_ready = false;
   const std::set<PictureId> held = backlog_.held_by(worker);
   for (const PictureId id : held) {
+    Accepted* accepted = backlog_.find(id);
+    if (!accepted) continue;  // it has ended with another one
     // From its second making on a picture runs alone: who dies then, dies of it.
-    if (++backlog_.find(id)->deaths > 1) {
+    if (++accepted->deaths > 1) {
       fail(id, {ErrorCode::WorkerCrashed, "the worker crashed twice while it made this picture", 0},
            notices);
     } else {
@@ -239,14 +241,24 @@ void Desk::succeed(PictureId id, GeneratedImage image, Notices& notices) {
 }
 
 void Desk::fail(PictureId id, const JobFault& fault, Notices& notices) {
+  if (!backlog_.find(id)) return;  // it has ended, by itself or with another one
   const Outcome outcome = outcome_of(fault.code);
-  Accepted accepted = end(id, outcome);
+  const Accepted accepted = end(id, outcome);
   if (accepted.worker) orders_.push_back({*accepted.worker, CancelMessage{id}});
   if (outcome == Outcome::Cancelled) {
     metrics_.count_cancelled(accepted.worker ? CancelledState::Running : CancelledState::Queued);
-    notices.cancelled(std::move(accepted.job), fault);
+    notices.cancelled(accepted.job, fault);
   } else {
-    notices.failed(std::move(accepted.job), fault);
+    notices.failed(accepted.job, fault);
+  }
+  if (outcome == Outcome::Failed) cancel_others_of(accepted, notices);
+}
+
+/// A request is answered with all of its pictures or none.
+void Desk::cancel_others_of(const Accepted& failed, Notices& notices) {
+  for (int i = 0; i < failed.pictures_of_request; ++i) {
+    const PictureId id = failed.first_of_request + i;
+    fail(id, {ErrorCode::Cancelled, "another picture of the request failed", 0}, notices);
   }
 }
 

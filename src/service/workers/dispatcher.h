@@ -56,7 +56,8 @@ class Dispatcher {
   /// Accepts all pictures of one HTTP request or none. Does not block. Throws Error: InvalidValue
   /// for more pictures than could ever be accepted together. Throws Refusal, with the seconds after
   /// which to come back: NotReady, QueueFull, DeadlineExceeded (the wait ahead is longer than the
-  /// request may take), ShuttingDown.
+  /// request may take), ShuttingDown. Where one of them fails the others are cancelled; each ends
+  /// at the ticket's deadline at the latest.
   std::vector<std::shared_ptr<Job>> submit(std::vector<GenerationRequest> requests,
                                            const JobTicket& ticket);
 
