@@ -100,11 +100,11 @@ int Desk::places() const {
   return places;
 }
 
-double Desk::queue_seconds(const std::function<double(const WaitEstimate&)>& of) const {
+double Desk::shared_seconds(const std::function<double(std::size_t seat)>& alone) const {
   // Devices share the queue: their speeds add up. One that was not measured yet does not count.
   double speed = 0.0;
-  for (const Seat& seat : seats_) {
-    const double seconds = seat.is_left_out ? 0.0 : of(seat.estimate);
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    const double seconds = seats_[i].is_left_out ? 0.0 : alone(i);
     if (seconds > 0.0) speed += 1.0 / seconds;
   }
   return speed > 0.0 ? 1.0 / speed : 0.0;
@@ -134,8 +134,8 @@ Outlook Desk::outlook() const {
   Outlook outlook;
   outlook.places = places();
   outlook.pictures = backlog_.queued() + backlog_.running();
-  outlook.seconds = running_seconds() + queue_seconds([&](const WaitEstimate& estimate) {
-                      return backlog_.queued_work().seconds(estimate);
+  outlook.seconds = running_seconds() + shared_seconds([&](std::size_t i) {
+                      return backlog_.queued_work().seconds(seats_[i].estimate);
                     });
   return outlook;
 }
@@ -149,8 +149,8 @@ Outlook Desk::outlook_of(const std::string& client) const {
     ahead.add(item.work);
     ++outlook.pictures;
   });
-  outlook.seconds = running_seconds() + queue_seconds([&](const WaitEstimate& estimate) {
-                      return ahead.seconds(estimate);
+  outlook.seconds = running_seconds() + shared_seconds([&](std::size_t i) {
+                      return ahead.seconds(seats_[i].estimate);
                     });
   return outlook;
 }
@@ -191,12 +191,14 @@ std::optional<QueuePlace> Desk::place_of(const Job& job) const {
   positions_.places.clear();
   positions_.valid_until = now + std::chrono::milliseconds(kPositionsAreGoodForMs);
   int position = 0;
-  WorkSum so_far;
+  std::vector<double> so_far_s(seats_.size(), 0.0);  // of each device alone
   const double running_s = running_seconds();
   for (const PictureId id : backlog_.queue().in_order(backlog_.queue().size())) {
-    so_far.add(backlog_.find(id)->work);
-    const double queue_s =
-        queue_seconds([&](const WaitEstimate& estimate) { return so_far.seconds(estimate); });
+    const Work& work = backlog_.find(id)->work;
+    for (std::size_t i = 0; i < seats_.size(); ++i) {
+      so_far_s[i] += seats_[i].estimate.seconds_of(work, work.unet_calls);
+    }
+    const double queue_s = shared_seconds([&](std::size_t i) { return so_far_s[i]; });
     positions_.places[id] = {position++, 1000.0 * (running_s + queue_s)};
   }
   return positions_.places.at(job.id());

@@ -101,7 +101,8 @@ class Desk {
   void check_capacity(const std::vector<Accepted>& pictures, const JobTicket& ticket) const;
   [[noreturn]] void refuse(ErrorCode code, const std::string& message, double seconds,
                            std::size_t pictures) const;
-  double queue_seconds(const std::function<double(const WaitEstimate&)>& of) const;
+  /// What takes every single device so long, by its seat, takes all of them together.
+  double shared_seconds(const std::function<double(std::size_t seat)>& alone) const;
   double running_seconds() const;
   Outlook outlook() const;
   Outlook outlook_of(const std::string& client) const;
