@@ -1,12 +1,8 @@
 #include "service/workers/control_loop.h"
 
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "logging/log.h"
@@ -32,26 +28,6 @@ std::optional<Error> fault_of_default_size(const ModelInfo& model, std::int64_t 
 }
 
 }  // namespace
-
-WakeUp::WakeUp() : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (event_ < 0) {
-    throw Error(ErrorCode::SystemRefused,
-                std::string("no descriptor for an event: ") + std::strerror(errno));
-  }
-}
-
-WakeUp::~WakeUp() { close(event_); }
-
-void WakeUp::wake() const {
-  const std::uint64_t one = 1;
-  // The only failure is a full counter: then the thread wakes all the same.
-  [[maybe_unused]] const ssize_t written = write(event_, &one, sizeof one);
-}
-
-void WakeUp::clear() const {
-  std::uint64_t count = 0;
-  [[maybe_unused]] const ssize_t got = read(event_, &count, sizeof count);
-}
 
 ControlLoop::ControlLoop(const ServerOptions& options, const DispatcherTuning& tuning, Desk& desk,
                          Metrics& metrics)

@@ -10,24 +10,9 @@
 
 #include "service/workers/desk.h"
 #include "service/workers/device_worker.h"
+#include "service/workers/wake_up.h"
 
 namespace ssd1b {
-
-/// Wakes a thread that waits in poll(). Thread-safe.
-class WakeUp {
- public:
-  WakeUp();  // throws Error(SystemRefused)
-  ~WakeUp();
-  WakeUp(const WakeUp&) = delete;
-  WakeUp& operator=(const WakeUp&) = delete;
-
-  void wake() const;
-  void clear() const;
-  int descriptor() const { return event_; }
-
- private:
-  int event_;
-};
 
 /// The control thread: starts, feeds, watches and replaces the workers. It is the parent of their
 /// processes, which die with it.
