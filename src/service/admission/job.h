@@ -16,6 +16,8 @@ using Clock = std::chrono::steady_clock;
 
 enum class JobState { Queued, Running, Succeeded, Failed, Cancelled };
 
+bool has_ended(JobState state);
+
 /// Who asks and until when; the same for all pictures of one HTTP request.
 struct JobTicket {
   std::string request_id;  // X-Request-Id

@@ -28,8 +28,6 @@ const char* name_of(JobState state) {
   return "queued";
 }
 
-bool has_ended(JobState state) { return state != JobState::Queued && state != JobState::Running; }
-
 Json seconds_json(const std::optional<std::chrono::system_clock::time_point>& time) {
   if (!time) return nullptr;
   return std::chrono::duration<double>(time->time_since_epoch()).count();
@@ -199,11 +197,6 @@ Json TrackedJob::document() const {
 std::optional<Clock::time_point> TrackedJob::ended_at() const {
   const std::lock_guard lock(mutex_);
   return ended_at_;
-}
-
-JobState TrackedJob::state() const {
-  const std::lock_guard lock(mutex_);
-  return state_;
 }
 
 std::vector<std::shared_ptr<Job>> TrackedJob::pictures() const {

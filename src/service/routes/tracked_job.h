@@ -46,7 +46,6 @@ class TrackedJob : public std::enable_shared_from_this<TrackedJob> {
 
   /// Absent while it has not ended.
   std::optional<Clock::time_point> ended_at() const;
-  JobState state() const;
   std::vector<std::shared_ptr<Job>> pictures() const;
 
   std::uint64_t last_event_id() const;

@@ -10,7 +10,6 @@ namespace ssd1b {
 namespace {
 
 constexpr int kPositionsAreGoodForMs = 50;
-constexpr int kRetryWhileLoadingS = 5;
 
 std::int64_t memory_of(const GenerationRequest& request) {
   const std::size_t texts = request.prompt.size() + request.scheduler.size() +
@@ -38,7 +37,7 @@ std::vector<std::shared_ptr<Job>> Desk::submit(std::vector<GenerationRequest> re
       refuse(ErrorCode::ShuttingDown, "the server is shutting down", 1, requests.size());
     }
     if (!model_) {
-      refuse(ErrorCode::NotReady, "the model is still being loaded", kRetryWhileLoadingS,
+      refuse(ErrorCode::NotReady, "the model is still being loaded", kRetryWhenNotReadyS,
              requests.size());
     }
     std::vector<Accepted> pictures;

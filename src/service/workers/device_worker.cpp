@@ -147,7 +147,6 @@ std::optional<WorkerEnd> DeviceWorker::try_reap(Clock::time_point now) {
 
 WorkerEnd DeviceWorker::describe(const ExitStatus& status) const {
   WorkerEnd end;
-  end.was_ready = was_ready_;
   end.reason = ended_for_.value_or(reason_of(last_words_, status));
   end.code = last_words_ ? last_words_->code : code_of(status);
   if (last_words_) {

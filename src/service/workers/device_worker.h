@@ -17,7 +17,6 @@ namespace ssd1b {
 
 /// How a worker process has ended.
 struct WorkerEnd {
-  bool was_ready = false;  // this process
   RestartReason reason = RestartReason::Crash;
   ErrorCode code = ErrorCode::WorkerCrashed;  // of its last message, or what its status says
   std::string text;                           // one line

@@ -14,6 +14,9 @@
 
 namespace ssd1b {
 
+/// When to ask again for what the service cannot give before a worker is ready.
+constexpr int kRetryWhenNotReadyS = 2;
+
 /// What the service can say of its workers at one moment.
 struct ServiceState {
   bool live = true;    // the control loop runs and no worker hangs
@@ -45,9 +48,6 @@ class Dispatcher {
  public:
   /// Starts the control thread and the workers; returns at once. Keeps a reference to `metrics`.
   Dispatcher(const ServerOptions& options, Metrics& metrics, const DispatcherTuning& tuning = {});
-
-  /// The same with metrics of its own, which nobody reads.
-  explicit Dispatcher(const ServerOptions& options);
 
   ~Dispatcher();  // kills what still runs; jobs that have not ended end with ShuttingDown
 
