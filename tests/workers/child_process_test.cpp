@@ -51,6 +51,16 @@ std::optional<ExitStatus> end_of(ChildProcess& child) {
   return child.try_reap();
 }
 
+TEST(ChildProcess, ItsEndIsKnownThoughSignalsOfChildrenWereIgnored) {
+  signal(SIGCHLD, SIG_IGN);
+
+  ChildProcess child("/bin/false", {}, {});
+
+  const std::optional<ExitStatus> end = end_of(child);
+  ASSERT_TRUE(end);
+  EXPECT_EQ(end->text(), "exit status 1");
+}
+
 TEST(ChildProcess, NeedsNoneOfItsParentsDescriptors) {
   const NoDescriptorLeft none;
 

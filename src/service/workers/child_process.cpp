@@ -48,6 +48,15 @@ Preparation prepare(const std::filesystem::path& program,
   return prepared;
 }
 
+/// A process inherits from its own parent that the ends of its children are thrown away. Ours are
+/// to be known.
+void keep_ends_of_children() {
+  struct sigaction now {};
+  if (sigaction(SIGCHLD, nullptr, &now) == 0 && now.sa_handler == SIG_IGN) {
+    std::signal(SIGCHLD, SIG_DFL);
+  }
+}
+
 // The functions below run in the child of a process with several threads: system calls only.
 
 void close_from(unsigned first) {
@@ -126,6 +135,7 @@ ChildProcess::ChildProcess(const std::filesystem::path& program,
                            const std::vector<std::string>& arguments,
                            const ChildDescriptors& descriptors) {
   const Preparation prepared = prepare(program, arguments);
+  keep_ends_of_children();
   pid_ = fork();
   if (pid_ == 0) become(prepared, descriptors);
   if (pid_ < 0) {
