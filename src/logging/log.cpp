@@ -172,8 +172,6 @@ void log_warn(std::string_view what, LogFields fields) { log_at(kLevels[1], what
 void log_info(std::string_view what, LogFields fields) { log_at(kLevels[2], what, fields); }
 void log_debug(std::string_view what, LogFields fields) { log_at(kLevels[3], what, fields); }
 
-bool is_debug_logged() { return logging().level <= spdlog::level::debug; }
-
 std::uint64_t dropped_log_records() {
   const Running at = running(logging());
   return at.pool == nullptr ? 0 : at.drops();

@@ -53,9 +53,6 @@ void log_info(std::string_view what,
               LogFields fields = {});  // lifecycle, one access line a request
 void log_debug(std::string_view what, LogFields fields = {});  // timings of stages
 
-/// Whether log_debug writes anything.
-bool is_debug_logged();
-
 /// Records that were lost because standard error was stuck, closed or failing.
 std::uint64_t dropped_log_records();
 

@@ -4,7 +4,7 @@ import concurrent.futures
 import re
 
 import pytest
-from running_server import check_error, picture_of, pictures_of
+from running_server import check_error, picture_of, pictures_of, wait_for
 
 MEDIA = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
 
@@ -204,3 +204,14 @@ def test_request_ids(server):
     assert re.fullmatch(r"[A-Za-z0-9._-]{1,64}", strange.headers["X-Request-Id"])
     assert re.fullmatch(r"[A-Za-z0-9._-]{1,64}", none.headers["X-Request-Id"])
     assert strange.headers["X-Request-Id"] != none.headers["X-Request-Id"]
+
+
+def test_the_log_has_the_time_of_every_stage_where_debug_is_wanted(start):
+    server = start("--log-level", "debug")
+
+    assert server.generate("delay=5ms", headers={"X-Request-Id": "timed"}).status_code == 200
+
+    wait_for(lambda: "pictures made request_id=timed" in server.text_of_log())
+    (record,) = [line for line in server.text_of_log().splitlines() if "pictures made" in line]
+    for stage in ("queue", "text_encoder", "denoise", "vae", "encode"):
+        assert re.search(rf"\b{stage}_ms=[0-9]", record), record

@@ -149,6 +149,19 @@ def test_a_failed_job_says_why(server):
     assert read_events(server.get(job + "/events"))[-1][1] == "failed"
 
 
+def test_the_log_has_a_failed_job_under_the_id_that_its_document_names(server):
+    traceparent = f"00-{'a' * 32}-{'b' * 16}-01"
+    reply = server.post("/v1/jobs", {"prompt": "fail@2"},
+                        headers={"X-Request-Id": "failed-job", "traceparent": traceparent})
+    document = wait_for_end(server, reply.headers["Location"])
+
+    assert document["error"]["request_id"] == "failed-job"
+    wait_for(lambda: "job failed request_id=failed-job" in server.text_of_log())
+    (record,) = [line for line in server.text_of_log().splitlines() if "job failed request_id=failed-job" in line]
+    for part in ("traceparent=" + traceparent, "job=" + document["id"], "code=internal_error", "this is a bug"):
+        assert part in record
+
+
 def test_a_job_s_deadline(server):
     job = post_job(server, "delay=200ms", steps=100, timeout_ms=500)
 

@@ -79,6 +79,20 @@ TEST(Routes, APictureWithAllHeaders) {
   EXPECT_EQ(header_of(reply, "X-Warning"), "");
 }
 
+TEST(Routes, EveryStageOfAPictureIsMeasured) {
+  TestService service;
+  service.wait_until_ready();
+
+  service.call("POST", "/generate-image",
+               R"({"prompt": "a", "num_images": 2,)"
+               R"( "response_format": "b64_json"})");
+
+  for (const char* stage : {"queue", "text_encoder", "denoise", "vae", "encode"}) {
+    const std::string series = std::string("ssd1b_stage_seconds_count{stage=\"") + stage + "\"} 2";
+    EXPECT_NE(service.get().metrics().text().find(series), std::string::npos) << series;
+  }
+}
+
 TEST(Routes, AClientThatIsGoneEndsItsPictures) {
   TestService service;
   service.wait_until_ready();

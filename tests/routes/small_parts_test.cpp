@@ -107,6 +107,21 @@ TEST(LinkStore, TheOldestMakesRoom) {
   EXPECT_NE(store.find(second, ""), nullptr);
 }
 
+TEST(LinkStore, TheOldestMakeRoomForALargeOne) {
+  LinkStore store(/*most_bytes=*/100);
+  const std::string first = store.add({std::string(40, '1'), "image/png", ""});
+  const std::string second = store.add({std::string(40, '2'), "image/png", ""});
+  const std::string third = store.add({std::string(20, '3'), "image/png", ""});
+  EXPECT_NE(store.find(first, ""), nullptr) << "they fit exactly";
+
+  const std::string large = store.add({std::string(70, '4'), "image/png", ""});
+
+  EXPECT_EQ(store.find(first, ""), nullptr);
+  EXPECT_EQ(store.find(second, ""), nullptr);
+  EXPECT_NE(store.find(third, ""), nullptr);
+  EXPECT_NE(store.find(large, ""), nullptr);
+}
+
 TEST(RandomId, Is32HexDigitsAndNeverTheSame) {
   const std::string id = random_id();
 

@@ -32,6 +32,24 @@ TEST_F(DispatcherTest, MakesAllPicturesOfARequest) {
   expect_balanced_books();
 }
 
+TEST_F(DispatcherTest, WhereOnePictureOfARequestFailsTheOthersEndWithIt) {
+  variables.set("SSD1B_FAKE_MAX_PICTURES", "2");
+  start_ready();
+  const auto other_request = submit("delay=5ms", 1, 20);
+
+  const auto jobs = dispatcher->submit(
+      {request("delay=50ms", 2, 150), request("fail@2", 3), request("delay=50ms", 4, 150)},
+      ticket());
+
+  EXPECT_EQ(fault_of(*jobs[1]).code, ErrorCode::InternalError);
+  EXPECT_EQ(fault_of(*jobs[0], seconds(1)).code, ErrorCode::Cancelled);
+  EXPECT_EQ(fault_of(*jobs[2], seconds(1)).code, ErrorCode::Cancelled);
+  EXPECT_EQ(ended("failed"), 1);
+  EXPECT_EQ(ended("cancelled"), 2);
+  expect_right_picture(*other_request);
+  expect_balanced_books();
+}
+
 TEST_F(DispatcherTest, IsNotReadyUntilTheModelIsLoaded) {
   variables.set("SSD1B_FAKE_LOAD_TIME", "300ms");
   start();

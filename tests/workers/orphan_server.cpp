@@ -14,7 +14,8 @@ int main(int, char** argv) {
   ServerOptions options;
   options.worker = argv[1];
   options.pipeline.device = "cpu";
-  Dispatcher dispatcher(options);
+  Metrics metrics;
+  Dispatcher dispatcher(options, metrics);
   while (!dispatcher.state().ready) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   GenerationRequest request = default_request(fake_model());
   request.prompt = "delay=1s";

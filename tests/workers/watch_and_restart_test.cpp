@@ -27,6 +27,18 @@ TEST(GapWatch, AWorkerAtRestMayBeSilent) {
   EXPECT_FALSE(watch.hangs_at());
 }
 
+TEST(GapWatch, AWorkerWithOrdersToReadMayNotBeSilent) {
+  GapWatch watch(seconds(30));
+  watch.set_load(kStart, 100, 0.0);
+  watch.sign_of_life(kStart + seconds(5));
+  watch.rest();
+
+  watch.expect_sign(kStart + seconds(50));
+  watch.expect_sign(kStart + seconds(60));
+
+  EXPECT_DOUBLE_EQ(limit_s(watch, kStart + seconds(50)), 100.0);
+}
+
 TEST(GapWatch, WaitsForTheFloorAtLeast) {
   GapWatch watch(seconds(30));
   watch.set_load(kStart, 100, 0.0);
@@ -73,9 +85,21 @@ TEST(GapWatch, ForgivesWhatNobodySaw) {
   GapWatch watch(seconds(30));
   watch.set_load(kStart, 100, 0.0);
 
-  watch.forgive(kStart + seconds(29));
+  watch.forgive(kStart + seconds(29), seconds(28));
 
-  EXPECT_DOUBLE_EQ(limit_s(watch, kStart + seconds(29)), 30.0);
+  EXPECT_DOUBLE_EQ(limit_s(watch, kStart + seconds(28)), 30.0);
+  watch.forgive(kStart + seconds(40), seconds(28));
+  EXPECT_DOUBLE_EQ(limit_s(watch, kStart + seconds(40)), 30.0) << "no sign comes from the future";
+}
+
+TEST(GapWatch, LearnsNothingFromWhatNobodySaw) {
+  GapWatch watch(seconds(30));
+  watch.set_load(kStart, 100, 0.0);
+
+  watch.forgive(kStart + seconds(60), seconds(59));
+  watch.sign_of_life(kStart + seconds(60));
+
+  EXPECT_DOUBLE_EQ(limit_s(watch, kStart + seconds(60)), 30.0);
 }
 
 TEST(RestartPolicy, RestartsAtOnceThenDoubles) {

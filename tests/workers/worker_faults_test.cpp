@@ -24,6 +24,16 @@ class WorkerFaultsTest : public DispatcherTest {
   static void kill_workers() {
     for (const pid_t pid : children()) kill(pid, SIGKILL);
   }
+
+  /// Clients that ask for a picture with long prompts and go away at once.
+  void come_and_go(int times) {
+    GenerationRequest large = request(std::string(4096, 'a'));
+    large.negative_prompt = std::string(4096, 'b');
+    for (int i = 0; i < times; ++i) {
+      const auto job = dispatcher->submit({large}, ticket()).front();
+      dispatcher->cancel(*job, {ErrorCode::Cancelled, "the client went away", 0});
+    }
+  }
 };
 
 TEST_F(WorkerFaultsTest, ACrashCostsTimeButNoPicture) {
@@ -66,6 +76,17 @@ TEST_F(WorkerFaultsTest, OnlyThePictureThatKillsAloneIsGivenUp) {
   for (const auto& job : others) expect_right_picture(*job);
   EXPECT_EQ(restarts("crash"), 2);
   EXPECT_EQ(ended("failed"), 1);
+  expect_balanced_books();
+}
+
+TEST_F(WorkerFaultsTest, APictureThatIsGivenUpTakesItsRequestAlong) {
+  start_ready();
+
+  const auto jobs = dispatcher->submit({request("abort@1", 1), request("abort@1", 2)}, ticket());
+
+  EXPECT_EQ(fault_of(*jobs[0]).code, ErrorCode::WorkerCrashed);
+  EXPECT_EQ(fault_of(*jobs[1], seconds(1)).code, ErrorCode::Cancelled);
+  expect_right_picture(*submit("after it", 3));
   expect_balanced_books();
 }
 
@@ -201,6 +222,38 @@ TEST_F(WorkerFaultsTest, KillsUnderLoadLoseNothing) {
   EXPECT_GT(answered, 100);
   EXPECT_EQ(ended("succeeded"), answered);
   EXPECT_GE(restarts("killed"), kKills - 2);  // one may have hit a process that was just starting
+  expect_balanced_books();
+}
+
+TEST_F(WorkerFaultsTest, AWorkerThatDoesNotReadGetsNoMorePictures) {
+  start_ready();
+  const auto slow = submit("delay=1500ms", 1, 1);
+  ASSERT_TRUE(eventually([&] { return slow->status().state == JobState::Running; }));
+
+  come_and_go(/*times=*/2000);
+
+  // What a socket holds has been given to it, the rest has waited in the queue.
+  EXPECT_LT(metric("ssd1b_cancelled_total{state=\"running\"}"), 1000);
+  std::vector<std::shared_ptr<Job>> waiting;
+  for (int i = 0; i < options.queue_size; ++i) waiting.push_back(submit("after it", i));
+  expect_right_picture(*slow);
+  for (const auto& job : waiting) expect_right_picture(*job);
+  EXPECT_EQ(restarts("hung"), 0);
+  expect_balanced_books();
+}
+
+TEST_F(WorkerFaultsTest, AWorkerThatDoesNotReadIsFoundToHangThoughNobodyWaits) {
+  remember_faults();
+  tuning.hang_floor = seconds(1);
+  start_ready();
+  const auto hangs = submit("hang_once", 1);
+  ASSERT_TRUE(eventually([&] { return hangs->status().state == JobState::Running; }));
+
+  come_and_go(/*times=*/2000);
+  dispatcher->cancel(*hangs, {ErrorCode::Cancelled, "the client went away", 0});
+
+  EXPECT_TRUE(eventually([&] { return restarts("hung") == 1; }, seconds(3)));
+  expect_right_picture(*submit("after it", 2));
   expect_balanced_books();
 }
 

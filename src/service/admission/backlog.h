@@ -19,6 +19,8 @@ namespace ssd1b {
 /// An accepted picture until it has ended.
 struct Accepted {
   std::shared_ptr<Job> job;
+  PictureId first_of_request = 0;  // the pictures of one request have consecutive ids
+  int pictures_of_request = 1;
   Work work;
   std::int64_t bytes = 0;  // of memory, while it waits
   Clock::time_point accepted_at;

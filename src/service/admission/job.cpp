@@ -6,7 +6,6 @@
 #include <utility>
 
 namespace ssd1b {
-namespace {
 
 bool has_ended(JobState state) {
   switch (state) {
@@ -20,8 +19,6 @@ bool has_ended(JobState state) {
   }
   return true;
 }
-
-}  // namespace
 
 struct Job::State {
   mutable std::mutex mutex;

@@ -16,12 +16,15 @@ using Clock = std::chrono::steady_clock;
 
 enum class JobState { Queued, Running, Succeeded, Failed, Cancelled };
 
+bool has_ended(JobState state);
+
 /// Who asks and until when; the same for all pictures of one HTTP request.
 struct JobTicket {
   std::string request_id;  // X-Request-Id
   std::string client;      // the key's name; empty where no key is asked for
   Clock::time_point deadline;
   std::string count_field = "num_images";  // what the request calls the number of its pictures
+  std::string traceparent{};               // as the client sent it; empty where it sent none
 };
 
 /// Why a job ended without a picture.

@@ -16,9 +16,9 @@ std::string LinkStore::add(LinkedPicture picture) {
   const std::string id = random_id();
   const std::lock_guard lock(mutex_);
   forget_old();
-  while (entries_.size() >= kMostPictures) {
-    pictures_.erase(entries_.front().id);
-    entries_.pop_front();
+  bytes_ += picture.bytes.size();
+  while (!entries_.empty() && (entries_.size() >= kMostPictures || bytes_ > most_bytes_)) {
+    forget_oldest();
   }
   pictures_[id] = std::make_shared<const LinkedPicture>(std::move(picture));
   entries_.push_back({id, std::chrono::steady_clock::now()});
@@ -35,10 +35,14 @@ std::shared_ptr<const LinkedPicture> LinkStore::find(const std::string& id,
 
 void LinkStore::forget_old() {
   const auto now = std::chrono::steady_clock::now();
-  while (!entries_.empty() && now - entries_.front().added_at >= kKept) {
-    pictures_.erase(entries_.front().id);
-    entries_.pop_front();
-  }
+  while (!entries_.empty() && now - entries_.front().added_at >= kKept) forget_oldest();
+}
+
+void LinkStore::forget_oldest() {
+  const auto oldest = pictures_.find(entries_.front().id);
+  bytes_ -= oldest->second->bytes.size();
+  pictures_.erase(oldest);
+  entries_.pop_front();
 }
 
 std::string random_id() {

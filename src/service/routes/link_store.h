@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <deque>
 #include <map>
 #include <memory>
@@ -16,10 +17,14 @@ struct LinkedPicture {
   std::string client;  // the name of the key that asked for it
 };
 
-/// Pictures that are fetched by an address, kept 10 minutes and at most 256: the oldest makes room.
-/// Thread-safe.
+/// Pictures that are fetched by an address, kept 10 minutes, at most 256 and at most 1 GiB of them:
+/// the oldest make room. Thread-safe.
 class LinkStore {
  public:
+  static constexpr std::size_t kMostBytes = std::size_t{1} << 30;
+
+  explicit LinkStore(std::size_t most_bytes = kMostBytes) : most_bytes_(most_bytes) {}
+
   /// The id under which it is kept: 32 hex digits that nobody can guess.
   std::string add(LinkedPicture picture);
 
@@ -32,9 +37,13 @@ class LinkStore {
     std::chrono::steady_clock::time_point added_at;
   };
 
-  void forget_old();  // with the lock held
+  // With the lock held.
+  void forget_old();
+  void forget_oldest();
 
+  const std::size_t most_bytes_;
   std::mutex mutex_;
+  std::size_t bytes_ = 0;
   std::map<std::string, std::shared_ptr<const LinkedPicture>> pictures_;
   std::deque<Entry> entries_;  // the oldest first
 };

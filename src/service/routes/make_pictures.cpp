@@ -5,6 +5,7 @@
 #include <chrono>
 #include <utility>
 
+#include "service/http/request_id.h"
 #include "service/routes/few_at_a_time.h"
 #include "service/routes/picture_reply.h"
 #include "service/routes/require_json.h"
@@ -18,31 +19,15 @@ constexpr std::chrono::milliseconds kClientPoll{25};
 // More than a request with two whole prompts; reading it takes milliseconds.
 constexpr std::size_t kLargeBodyBytes = 32 * 1024;
 
-void cancel_all(Dispatcher& dispatcher, const std::vector<std::shared_ptr<Job>>& jobs,
-                const JobFault& why) {
-  for (const std::shared_ptr<Job>& job : jobs) dispatcher.cancel(*job, why);
-}
-
-/// Blocks until all have ended, or one has failed, which ends the others.
+/// Blocks until all have ended; throws once the client is gone, which ends them.
 void wait_for(Dispatcher& dispatcher, const std::vector<std::shared_ptr<Job>>& jobs,
               const HttpRequest& http) {
-  const Clock::time_point deadline = jobs.front()->ticket().deadline;
   for (const std::shared_ptr<Job>& job : jobs) {
     while (!job->wait_until(Clock::now() + kClientPoll)) {
-      if (http.is_client_gone && http.is_client_gone()) {
-        cancel_all(dispatcher, jobs, {ErrorCode::Cancelled, "the client went away", 0});
-        throw Error(ErrorCode::Cancelled, "the client went away");
-      }
-      if (Clock::now() >= deadline) {
-        cancel_all(dispatcher, jobs,
-                   {ErrorCode::DeadlineExceeded,
-                    "the request was not answered within its timeout (timeout_ms)", 0});
-      }
-    }
-    if (job->status().state != JobState::Succeeded) {
-      cancel_all(dispatcher, jobs,
-                 {ErrorCode::Cancelled, "another picture of the request failed", 0});
-      return;
+      if (!http.is_client_gone || !http.is_client_gone()) continue;
+      const JobFault gone{ErrorCode::Cancelled, "the client went away", 0};
+      for (const std::shared_ptr<Job>& each : jobs) dispatcher.cancel(*each, gone);
+      throw Error(gone.code, gone.message);
     }
   }
 }
@@ -76,7 +61,8 @@ ImageRequest read_request(const Service& service, const Dialect& dialect, const 
 }
 
 JobTicket ticket_of(const ImageRequest& request, const HttpRequest& http) {
-  return {http.request_id, http.client, http.arrived_at + request.timeout, request.count_field};
+  return {http.request_id, http.client, http.arrived_at + request.timeout, request.count_field,
+          traceparent_of(http.headers)};
 }
 
 void throw_fault(const JobFault& fault) {

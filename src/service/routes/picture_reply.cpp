@@ -5,7 +5,9 @@
 #include <cstdio>
 #include <utility>
 
+#include "logging/log.h"
 #include "service/dialects/write_json.h"
+#include "service/http/request_id.h"
 #include "service/image_files/image_files.h"
 #include "service/image_files/picture_settings.h"
 #include "service/routes/few_at_a_time.h"
@@ -37,6 +39,16 @@ std::string server_timing(const StageTimings& timings) {
                 timings.queue_ms, timings.text_encoder_ms, timings.denoise_ms, timings.vae_ms,
                 timings.encode_ms);
   return text;
+}
+
+void log_timings(const StageTimings& timings, const HttpRequest& http) {
+  log_debug("pictures made", {{"request_id", http.request_id},
+                              {"traceparent", traceparent_of(http.headers)},
+                              {"queue_ms", timings.queue_ms},
+                              {"text_encoder_ms", timings.text_encoder_ms},
+                              {"denoise_ms", timings.denoise_ms},
+                              {"vae_ms", timings.vae_ms},
+                              {"encode_ms", timings.encode_ms}});
 }
 
 /// A header's value holds visible ASCII only; names of folders may hold anything.
@@ -92,9 +104,11 @@ HttpReply picture_reply(const Service& service, const Dialect& dialect, const Im
       picture.timings.encode_ms =
           std::chrono::duration<double, std::milli>(Clock::now() - began).count();
     });
+    service.metrics().observe_stage(Stage::Encode, picture.timings.encode_ms / 1000.0);
     add_timings(reply.timings, picture.timings);
     picture.image = Image();  // several pictures are not in memory twice
   }
+  log_timings(reply.timings, http);
 
   HttpReply http_reply;
   if (request.reply == ReplyKind::Bytes) {

@@ -14,7 +14,6 @@
 namespace ssd1b {
 namespace {
 
-constexpr int kRetryWhileLoading_s = 2;
 constexpr std::chrono::seconds kCpuTimeout{7200};
 constexpr std::chrono::seconds kCudaTimeout{600};
 
@@ -75,7 +74,7 @@ std::shared_ptr<const ModelInfo> Service::model() const {
   if (state.model) return state.model;
   throw Refusal(ErrorCode::NotReady,
                 state.reason.empty() ? "the model is still being loaded" : state.reason,
-                kRetryWhileLoading_s);
+                kRetryWhenNotReadyS);
 }
 
 RequestRules Service::rules(const ModelInfo& model) const {

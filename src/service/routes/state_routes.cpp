@@ -9,8 +9,6 @@
 namespace ssd1b {
 namespace {
 
-constexpr int kRetryWhenNotReady_s = 2;
-
 /// 200 with the state, or 503 in the shape of all errors with the state beside it.
 HttpReply health_reply(bool is_good, const char* good, const char* bad, const ServiceState& state,
                        const HttpRequest& http) {
@@ -19,7 +17,7 @@ HttpReply health_reply(bool is_good, const char* good, const char* bad, const Se
   std::string reason;
   if (!is_good) {
     reason = state.reason.empty() ? "the service cannot take work" : state.reason;
-    reply = error_reply(Error(ErrorCode::NotReady, reason), http.request_id, kRetryWhenNotReady_s);
+    reply = error_reply(Error(ErrorCode::NotReady, reason), http.request_id, kRetryWhenNotReadyS);
     body = parse_json(reply.body);
   }
   body["status"] = is_good ? good : bad;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "logging/log.h"
 #include "service/dialects/write_json.h"
 #include "service/image_files/picture_settings.h"
 #include "service/routes/make_pictures.h"
@@ -26,8 +27,6 @@ const char* name_of(JobState state) {
   }
   return "queued";
 }
-
-bool has_ended(JobState state) { return state != JobState::Queued && state != JobState::Running; }
 
 Json seconds_json(const std::optional<std::chrono::system_clock::time_point>& time) {
   if (!time) return nullptr;
@@ -131,12 +130,24 @@ void TrackedJob::update() {
   ended_at_ = Clock::now();
   finished_at_ = std::chrono::system_clock::now();
   if (state_ != JobState::Succeeded) fault_ = fault_of(jobs_);
+  if (state_ == JobState::Failed) log_locked();
   add_event(name_of(state_), document_locked());
 }
 
 void TrackedJob::add_event(const std::string& name, const Json& data) {
   events_.push_back({events_.size() + 1, name, json_text(data)});
   changed_.notify_all();
+}
+
+/// Nobody's connection waits for the job: only here its fault meets the log.
+void TrackedJob::log_locked() const {
+  const JobTicket& ticket = jobs_.front()->ticket();
+  const auto log = status_of(fault_->code) == 500 ? log_error : log_info;
+  log("job failed", {{"request_id", ticket.request_id},
+                     {"traceparent", ticket.traceparent},
+                     {"job", id_},
+                     {"code", name_of(fault_->code)},
+                     {"reason", fault_->message}});
 }
 
 QueuePlace TrackedJob::place_locked() const {
@@ -170,9 +181,10 @@ Json TrackedJob::document_locked() const {
     document["eta_ms"] = whole_ms(place);
   }
   if (fault_) {
-    const HttpReply reply = error_reply(Error(fault_->code, fault_->message), /*request_id=*/"");
+    // The request that asked for the job, not the one that asks about it.
+    const HttpReply reply =
+        error_reply(Error(fault_->code, fault_->message), jobs_.front()->ticket().request_id);
     document["error"] = parse_json(reply.body)["error"];
-    document["error"].erase("request_id");
   }
   return document;
 }
@@ -185,11 +197,6 @@ Json TrackedJob::document() const {
 std::optional<Clock::time_point> TrackedJob::ended_at() const {
   const std::lock_guard lock(mutex_);
   return ended_at_;
-}
-
-JobState TrackedJob::state() const {
-  const std::lock_guard lock(mutex_);
-  return state_;
 }
 
 std::vector<std::shared_ptr<Job>> TrackedJob::pictures() const {

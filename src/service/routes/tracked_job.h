@@ -46,7 +46,6 @@ class TrackedJob : public std::enable_shared_from_this<TrackedJob> {
 
   /// Absent while it has not ended.
   std::optional<Clock::time_point> ended_at() const;
-  JobState state() const;
   std::vector<std::shared_ptr<Job>> pictures() const;
 
   std::uint64_t last_event_id() const;
@@ -64,6 +63,7 @@ class TrackedJob : public std::enable_shared_from_this<TrackedJob> {
   void add_event(const std::string& name, const Json& data);  // with the lock held
   Json document_locked() const;
   QueuePlace place_locked() const;
+  void log_locked() const;
 
   const std::string id_;
   const std::string client_;

@@ -9,9 +9,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <fstream>
+#include <thread>
 
 #include "ssd1b/error.h"
 
@@ -21,6 +23,7 @@ namespace {
 constexpr int kMostLikelyKilled = 1000;  // the end of oom_score_adj's scale
 constexpr int kMoreLikelyThanServer = 500;
 constexpr int kCannotRun = 71;
+constexpr std::chrono::seconds kLastWait{1};
 
 /// Everything that the child needs between fork and exec, where memory may not be allocated.
 struct Preparation {
@@ -43,6 +46,15 @@ Preparation prepare(const std::filesystem::path& program,
       std::to_string(std::min(own_score + kMoreLikelyThanServer, kMostLikelyKilled));
   prepared.parent = getpid();
   return prepared;
+}
+
+/// A process inherits from its own parent that the ends of its children are thrown away. Ours are
+/// to be known.
+void keep_ends_of_children() {
+  struct sigaction now {};
+  if (sigaction(SIGCHLD, nullptr, &now) == 0 && now.sa_handler == SIG_IGN) {
+    std::signal(SIGCHLD, SIG_DFL);
+  }
 }
 
 // The functions below run in the child of a process with several threads: system calls only.
@@ -72,30 +84,32 @@ void arrange_limits(const Preparation& prepared) {
   close(file);
 }
 
+/// dup2 clears close-on-exec, but not where both are the same.
+bool move_descriptor(int from, int to) {
+  return from == to ? fcntl(to, F_SETFD, 0) == 0 : dup2(from, to) >= 0;
+}
+
 bool arrange_descriptors(const ChildDescriptors& descriptors) {
-  const int null = open("/dev/null", O_RDONLY);
-  if (null < 0 || dup2(null, STDIN_FILENO) < 0) return false;
-  if (dup2(descriptors.output >= 0 ? descriptors.output : STDERR_FILENO, STDOUT_FILENO) < 0) {
-    return false;
+  int first_foreign = STDERR_FILENO + 1;
+  if (descriptors.socket >= 0) {
+    if (!move_descriptor(descriptors.socket, ChildProcess::kSocket)) return false;
+    first_foreign = ChildProcess::kSocket + 1;
   }
-  if (descriptors.socket < 0) {
-    close_from(STDERR_FILENO + 1);
-    return true;
-  }
-  // dup2 clears close-on-exec, but not where both are the same.
-  const bool is_there = descriptors.socket == ChildProcess::kSocket
-                            ? fcntl(ChildProcess::kSocket, F_SETFD, 0) == 0
-                            : dup2(descriptors.socket, ChildProcess::kSocket) >= 0;
-  close_from(ChildProcess::kSocket + 1);
-  return is_there;
+  const int output = descriptors.output >= 0 ? descriptors.output : STDERR_FILENO;
+  if (!move_descriptor(output, STDOUT_FILENO)) return false;
+  close_from(first_foreign);
+  // Only now, where the table was full there is room for one.
+  const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  return null >= 0 && move_descriptor(null, STDIN_FILENO);
 }
 
 [[noreturn]] void become(const Preparation& prepared, const ChildDescriptors& descriptors) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != prepared.parent) _exit(kCannotRun);  // the server ended before the line above
   arrange_signals();
-  arrange_limits(prepared);
-  if (arrange_descriptors(descriptors)) execv(prepared.argv[0], prepared.argv.data());
+  if (!arrange_descriptors(descriptors)) _exit(kCannotRun);
+  arrange_limits(prepared);  // opens a file
+  execv(prepared.argv[0], prepared.argv.data());
   _exit(kCannotRun);
 }
 
@@ -121,6 +135,7 @@ ChildProcess::ChildProcess(const std::filesystem::path& program,
                            const std::vector<std::string>& arguments,
                            const ChildDescriptors& descriptors) {
   const Preparation prepared = prepare(program, arguments);
+  keep_ends_of_children();
   pid_ = fork();
   if (pid_ == 0) become(prepared, descriptors);
   if (pid_ < 0) {
@@ -131,8 +146,10 @@ ChildProcess::ChildProcess(const std::filesystem::path& program,
 
 ChildProcess::~ChildProcess() {
   kill();
-  int wait_status = 0;
-  while (!end_ && waitpid(pid_, &wait_status, 0) < 0 && errno == EINTR) {
+  // One inside a call that a driver never ends is left: it ends, of the same signal, when it can.
+  const auto until = std::chrono::steady_clock::now() + kLastWait;
+  while (!try_reap() && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 }
 

@@ -36,7 +36,7 @@ class ChildProcess {
   /// Throws Error(SystemRefused). A program that cannot be run ends with 71.
   ChildProcess(const std::filesystem::path& program, const std::vector<std::string>& arguments,
                const ChildDescriptors& descriptors);
-  ~ChildProcess();  // kills it and waits for its end
+  ~ChildProcess();  // kills it and waits for its end, for a second at most
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
 

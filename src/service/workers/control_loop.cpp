@@ -1,12 +1,8 @@
 #include "service/workers/control_loop.h"
 
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "logging/log.h"
@@ -19,8 +15,6 @@ namespace {
 constexpr std::chrono::seconds kBeat{1};        // the loop runs at least that often
 constexpr std::chrono::milliseconds kReap{10};  // and that often while a process is ending
 constexpr std::chrono::seconds kLiveWithin{5};
-/// A loop that was held up for that long cannot know whether the workers were, too.
-constexpr std::chrono::seconds kHeldUp{5};
 constexpr std::chrono::seconds kShowEvery{1};
 
 /// A server that says it is ready must make the picture that its model makes by default.
@@ -34,26 +28,6 @@ std::optional<Error> fault_of_default_size(const ModelInfo& model, std::int64_t 
 }
 
 }  // namespace
-
-WakeUp::WakeUp() : event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (event_ < 0) {
-    throw Error(ErrorCode::SystemRefused,
-                std::string("no descriptor for an event: ") + std::strerror(errno));
-  }
-}
-
-WakeUp::~WakeUp() { close(event_); }
-
-void WakeUp::wake() const {
-  const std::uint64_t one = 1;
-  // The only failure is a full counter: then the thread wakes all the same.
-  [[maybe_unused]] const ssize_t written = write(event_, &one, sizeof one);
-}
-
-void WakeUp::clear() const {
-  std::uint64_t count = 0;
-  [[maybe_unused]] const ssize_t got = read(event_, &count, sizeof count);
-}
 
 ControlLoop::ControlLoop(const ServerOptions& options, const DispatcherTuning& tuning, Desk& desk,
                          Metrics& metrics)
@@ -147,6 +121,7 @@ void ControlLoop::run_once(std::unique_lock<std::mutex>& lock) {
   const std::vector<int> speaking = wait(lock);
   beat();
   const Clock::time_point now = Clock::now();
+  forgive_held_up(now);
   for (const int worker : speaking) receive(worker, now);
   desk_.expire(now);
   keep_watch(now);
@@ -164,23 +139,34 @@ void ControlLoop::start_due(Clock::time_point now) {
   }
 }
 
+std::set<int> ControlLoop::flush() {
+  std::set<int> behind;
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    workers_[i]->flush();
+    if (workers_[i]->has_unsent()) behind.insert(static_cast<int>(i));
+  }
+  return behind;
+}
+
 void ControlLoop::send_orders() {
-  for (Order& order : desk_.take_orders()) {
+  for (Order& order : desk_.take_orders(flush())) {
     // A worker that is gone has no pictures any more: what was to be said about them is void.
     if (workers_[order.worker]->phase() == DeviceWorker::Phase::Ready) {
       send(order.worker, std::move(order.message));
     }
   }
+  flush();
   const Clock::time_point now = Clock::now();
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     DeviceWorker& worker = *workers_[i];
-    worker.flush();
     if (worker.phase() != DeviceWorker::Phase::Ready) continue;
     const WorkerLoad load = desk_.load_of(static_cast<int>(i));
-    if (load.pictures == 0) {
-      worker.watch().rest();
-    } else {
+    if (load.pictures > 0) {
       worker.watch().set_load(now, load.row_pixels, load.expected_s);
+    } else if (worker.has_unsent()) {
+      worker.watch().expect_sign(now);
+    } else {
+      worker.watch().rest();
     }
   }
 }
@@ -253,11 +239,15 @@ void ControlLoop::receive(int index, Clock::time_point now) {
   if (worker.phase() == DeviceWorker::Phase::Ending) desk_.worker_is_down(index);
 }
 
+/// A loop that was held up cannot know whether the workers were, too. Before their messages are
+/// read: a gap that was the server's own must teach the watch nothing.
+void ControlLoop::forgive_held_up(Clock::time_point now) {
+  const Clock::duration late = now - last_run_ - kBeat;
+  if (late <= Clock::duration::zero()) return;
+  for (const auto& worker : workers_) worker->watch().forgive(now, late);
+}
+
 void ControlLoop::keep_watch(Clock::time_point now) {
-  if (now - last_run_ > kHeldUp) {
-    for (const auto& worker : workers_) worker->watch().forgive(now);
-    return;
-  }
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     if (workers_[i]->end_if_hung(now)) desk_.worker_is_down(static_cast<int>(i));
   }

@@ -4,29 +4,15 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <vector>
 
 #include "service/workers/desk.h"
 #include "service/workers/device_worker.h"
+#include "service/workers/wake_up.h"
 
 namespace ssd1b {
-
-/// Wakes a thread that waits in poll(). Thread-safe.
-class WakeUp {
- public:
-  WakeUp();  // throws Error(SystemRefused)
-  ~WakeUp();
-  WakeUp(const WakeUp&) = delete;
-  WakeUp& operator=(const WakeUp&) = delete;
-
-  void wake() const;
-  void clear() const;
-  int descriptor() const { return event_; }
-
- private:
-  int event_;
-};
 
 /// The control thread: starts, feeds, watches and replaces the workers. It is the parent of their
 /// processes, which die with it.
@@ -52,12 +38,15 @@ class ControlLoop {
   void make_workers();                              // throws Error
   void run_once(std::unique_lock<std::mutex>& lock);
   void start_due(Clock::time_point now);
+  /// Sends what waits; the workers whose socket did not take all of it.
+  std::set<int> flush();
   void send_orders();
   void send(int worker, ServerMessage message);
   /// Lets go of the lock while it waits. The workers that have said something.
   std::vector<int> wait(std::unique_lock<std::mutex>& lock);
   Clock::time_point next_event() const;
   void receive(int worker, Clock::time_point now);
+  void forgive_held_up(Clock::time_point now);
   void keep_watch(Clock::time_point now);
   void reap(Clock::time_point now);
   void judge_end(int worker, const WorkerEnd& end);

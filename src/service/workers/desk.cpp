@@ -10,7 +10,6 @@ namespace ssd1b {
 namespace {
 
 constexpr int kPositionsAreGoodForMs = 50;
-constexpr int kRetryWhileLoadingS = 5;
 
 std::int64_t memory_of(const GenerationRequest& request) {
   const std::size_t texts = request.prompt.size() + request.scheduler.size() +
@@ -38,13 +37,15 @@ std::vector<std::shared_ptr<Job>> Desk::submit(std::vector<GenerationRequest> re
       refuse(ErrorCode::ShuttingDown, "the server is shutting down", 1, requests.size());
     }
     if (!model_) {
-      refuse(ErrorCode::NotReady, "the model is still being loaded", kRetryWhileLoadingS,
+      refuse(ErrorCode::NotReady, "the model is still being loaded", kRetryWhenNotReadyS,
              requests.size());
     }
     std::vector<Accepted> pictures;
     for (GenerationRequest& request : requests) {
       check_request(request, *model_);
       Accepted accepted;
+      accepted.first_of_request = next_id_;
+      accepted.pictures_of_request = static_cast<int>(requests.size());
       accepted.work = work_of(request, *model_);
       accepted.bytes = memory_of(request);
       accepted.accepted_at = Clock::now();
@@ -98,11 +99,11 @@ int Desk::places() const {
   return places;
 }
 
-double Desk::queue_seconds(const std::function<double(const WaitEstimate&)>& of) const {
+double Desk::shared_seconds(const std::function<double(std::size_t seat)>& alone) const {
   // Devices share the queue: their speeds add up. One that was not measured yet does not count.
   double speed = 0.0;
-  for (const Seat& seat : seats_) {
-    const double seconds = seat.is_left_out ? 0.0 : of(seat.estimate);
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    const double seconds = seats_[i].is_left_out ? 0.0 : alone(i);
     if (seconds > 0.0) speed += 1.0 / seconds;
   }
   return speed > 0.0 ? 1.0 / speed : 0.0;
@@ -132,8 +133,8 @@ Outlook Desk::outlook() const {
   Outlook outlook;
   outlook.places = places();
   outlook.pictures = backlog_.queued() + backlog_.running();
-  outlook.seconds = running_seconds() + queue_seconds([&](const WaitEstimate& estimate) {
-                      return backlog_.queued_work().seconds(estimate);
+  outlook.seconds = running_seconds() + shared_seconds([&](std::size_t i) {
+                      return backlog_.queued_work().seconds(seats_[i].estimate);
                     });
   return outlook;
 }
@@ -147,8 +148,8 @@ Outlook Desk::outlook_of(const std::string& client) const {
     ahead.add(item.work);
     ++outlook.pictures;
   });
-  outlook.seconds = running_seconds() + queue_seconds([&](const WaitEstimate& estimate) {
-                      return ahead.seconds(estimate);
+  outlook.seconds = running_seconds() + shared_seconds([&](std::size_t i) {
+                      return ahead.seconds(seats_[i].estimate);
                     });
   return outlook;
 }
@@ -170,6 +171,8 @@ void Desk::finish(const Job& job) {
     const std::lock_guard lock(mutex_);
     Accepted* accepted = backlog_.find(job.id());
     if (!accepted || !accepted->worker) return;
+    // It was asked for already: a client may ask as often as it likes.
+    if (accepted->finish_at && *accepted->finish_at <= accepted->calls_done) return;
     accepted->finish_at = accepted->calls_done;
     orders_.push_back({*accepted->worker, FinishMessage{job.id()}});
   }
@@ -187,12 +190,14 @@ std::optional<QueuePlace> Desk::place_of(const Job& job) const {
   positions_.places.clear();
   positions_.valid_until = now + std::chrono::milliseconds(kPositionsAreGoodForMs);
   int position = 0;
-  WorkSum so_far;
+  std::vector<double> so_far_s(seats_.size(), 0.0);  // of each device alone
   const double running_s = running_seconds();
   for (const PictureId id : backlog_.queue().in_order(backlog_.queue().size())) {
-    so_far.add(backlog_.find(id)->work);
-    const double queue_s =
-        queue_seconds([&](const WaitEstimate& estimate) { return so_far.seconds(estimate); });
+    const Work& work = backlog_.find(id)->work;
+    for (std::size_t i = 0; i < seats_.size(); ++i) {
+      so_far_s[i] += seats_[i].estimate.seconds_of(work, work.unet_calls);
+    }
+    const double queue_s = shared_seconds([&](std::size_t i) { return so_far_s[i]; });
     positions_.places[id] = {position++, 1000.0 * (running_s + queue_s)};
   }
   return positions_.places.at(job.id());

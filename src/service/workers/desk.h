@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -76,8 +77,10 @@ class Desk {
   void expire(Clock::time_point now);
   std::optional<Clock::time_point> next_deadline() const;
 
-  /// Gives waiting pictures to workers with a free place; what is to be sent, in order.
-  std::vector<Order> take_orders();
+  /// Gives waiting pictures to workers with a free place; what is to be sent, in order. Those who
+  /// are `behind`, with orders that their socket did not take, get no picture: what waits stays in
+  /// the queue, which is bounded.
+  std::vector<Order> take_orders(const std::set<int>& behind);
   WorkerLoad load_of(int worker) const;
 
   void handle(int worker, const ProgressMessage& message);
@@ -89,7 +92,8 @@ class Desk {
     std::string device;
     bool is_ready = false;
     bool is_left_out = false;
-    int places = 0;  // pictures in the making; known once it was ready
+    bool is_behind = false;  // it has not read what it was sent
+    int places = 0;          // pictures in the making; known once it was ready
     WaitEstimate estimate;
   };
 
@@ -97,7 +101,8 @@ class Desk {
   void check_capacity(const std::vector<Accepted>& pictures, const JobTicket& ticket) const;
   [[noreturn]] void refuse(ErrorCode code, const std::string& message, double seconds,
                            std::size_t pictures) const;
-  double queue_seconds(const std::function<double(const WaitEstimate&)>& of) const;
+  /// What takes every single device so long, by its seat, takes all of them together.
+  double shared_seconds(const std::function<double(std::size_t seat)>& alone) const;
   double running_seconds() const;
   Outlook outlook() const;
   Outlook outlook_of(const std::string& client) const;
@@ -110,6 +115,8 @@ class Desk {
   Accepted* find_held(PictureId id, int worker);
   void succeed(PictureId id, GeneratedImage image, Notices& notices);
   void fail(PictureId id, const JobFault& fault, Notices& notices);
+  /// The other pictures of a request that cannot be answered any more.
+  void cancel_others_of(const Accepted& failed, Notices& notices);
   void fail_all(const JobFault& why, Notices& notices);
   Accepted end(PictureId id, Outcome outcome);
   void show_counts() const;

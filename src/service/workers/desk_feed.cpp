@@ -45,8 +45,10 @@ void Desk::worker_is_down(int worker) {
   seats_[worker].is_ready = false;
   const std::set<PictureId> held = backlog_.held_by(worker);
   for (const PictureId id : held) {
+    Accepted* accepted = backlog_.find(id);
+    if (!accepted) continue;  // it has ended with another one
     // From its second making on a picture runs alone: who dies then, dies of it.
-    if (++backlog_.find(id)->deaths > 1) {
+    if (++accepted->deaths > 1) {
       fail(id, {ErrorCode::WorkerCrashed, "the worker crashed twice while it made this picture", 0},
            notices);
     } else {
@@ -89,9 +91,12 @@ std::optional<Clock::time_point> Desk::next_deadline() const {
   return backlog_.next_deadline();
 }
 
-std::vector<Order> Desk::take_orders() {
+std::vector<Order> Desk::take_orders(const std::set<int>& behind) {
   Notices notices;
   const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < seats_.size(); ++i) {
+    seats_[i].is_behind = behind.count(static_cast<int>(i)) > 0;
+  }
   while (place_one(notices)) {
   }
   show_counts();
@@ -134,7 +139,7 @@ std::optional<int> Desk::best_worker(const Accepted& accepted,
   for (std::size_t i = 0; i < seats_.size(); ++i) {
     const int worker = static_cast<int>(i);
     const Seat& seat = seats_[i];
-    if (!seat.is_ready) continue;
+    if (!seat.is_ready || seat.is_behind) continue;
     double done_in_s = held_seconds(worker) + extra[i] +
                        seat.estimate.seconds_of(accepted.work, accepted.work.unet_calls);
     const bool is_measured = seat.estimate.seconds_of_call(1).has_value();
@@ -236,14 +241,24 @@ void Desk::succeed(PictureId id, GeneratedImage image, Notices& notices) {
 }
 
 void Desk::fail(PictureId id, const JobFault& fault, Notices& notices) {
+  if (!backlog_.find(id)) return;  // it has ended, by itself or with another one
   const Outcome outcome = outcome_of(fault.code);
-  Accepted accepted = end(id, outcome);
+  const Accepted accepted = end(id, outcome);
   if (accepted.worker) orders_.push_back({*accepted.worker, CancelMessage{id}});
   if (outcome == Outcome::Cancelled) {
     metrics_.count_cancelled(accepted.worker ? CancelledState::Running : CancelledState::Queued);
-    notices.cancelled(std::move(accepted.job), fault);
+    notices.cancelled(accepted.job, fault);
   } else {
-    notices.failed(std::move(accepted.job), fault);
+    notices.failed(accepted.job, fault);
+  }
+  if (outcome == Outcome::Failed) cancel_others_of(accepted, notices);
+}
+
+/// A request is answered with all of its pictures or none.
+void Desk::cancel_others_of(const Accepted& failed, Notices& notices) {
+  for (int i = 0; i < failed.pictures_of_request; ++i) {
+    const PictureId id = failed.first_of_request + i;
+    fail(id, {ErrorCode::Cancelled, "another picture of the request failed", 0}, notices);
   }
 }
 

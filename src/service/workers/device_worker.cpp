@@ -12,6 +12,8 @@ namespace {
 
 /// A process whose stream has ended gets that long to exit: a GPU's memory takes a while to free.
 constexpr std::chrono::seconds kLingering{3};
+/// A system that has no descriptor or no process to give may have one soon.
+constexpr std::chrono::seconds kRetryRefused{1};
 
 RestartReason reason_of(const std::optional<FatalMessage>& last_words, const ExitStatus& status) {
   if (last_words && last_words->code == ErrorCode::OutOfMemory) return RestartReason::OutOfMemory;
@@ -33,7 +35,8 @@ ErrorCode code_of(const ExitStatus& status) {
 DeviceWorker::DeviceWorker(std::string device, Program program, const Timing& timing)
     : device_(std::move(device)),
       program_(std::move(program)),
-      watch_(timing.hang_floor),
+      hang_floor_(timing.hang_floor),
+      watch_(hang_floor_),
       policy_(timing.first_restart_delay) {}
 
 bool DeviceWorker::is_hanging() const {
@@ -57,12 +60,11 @@ void DeviceWorker::start(Clock::time_point now) {
   } catch (const Error& error) {
     log_error("worker was not started", {{"device", device_}, {"reason", error.what()}});
     channel_.reset();
-    policy_.failed();
-    starts_at_ = now + policy_.delay() + std::chrono::seconds(1);
+    starts_at_ = now + kRetryRefused;
     return;
   }
   phase_ = Phase::Starting;
-  watch_.rest();
+  watch_ = GapWatch(hang_floor_);
   watch_.set_load(now, /*row_pixels=*/0, /*expected_s=*/0.0);
   log_info("worker started", {{"device", device_}, {"pid", process_->pid()}});
 }
@@ -145,7 +147,6 @@ std::optional<WorkerEnd> DeviceWorker::try_reap(Clock::time_point now) {
 
 WorkerEnd DeviceWorker::describe(const ExitStatus& status) const {
   WorkerEnd end;
-  end.was_ready = was_ready_;
   end.reason = ended_for_.value_or(reason_of(last_words_, status));
   end.code = last_words_ ? last_words_->code : code_of(status);
   if (last_words_) {

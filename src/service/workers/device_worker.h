@@ -17,7 +17,6 @@ namespace ssd1b {
 
 /// How a worker process has ended.
 struct WorkerEnd {
-  bool was_ready = false;  // this process
   RestartReason reason = RestartReason::Crash;
   ErrorCode code = ErrorCode::WorkerCrashed;  // of its last message, or what its status says
   std::string text;                           // one line
@@ -56,7 +55,8 @@ class DeviceWorker {
   std::int64_t memory_bytes() const { return process_ ? process_->memory_bytes() : 0; }
 
   Clock::time_point starts_at() const { return starts_at_; }
-  /// Down -> Starting. Throws nothing: a process that cannot be made counts as one that failed.
+  /// Down -> Starting. Throws nothing: where the system refuses a process another try follows
+  /// a second later. That says nothing of the worker and does not count as a failed start.
   void start(Clock::time_point now);
 
   void send(ServerMessage message);
@@ -87,7 +87,8 @@ class DeviceWorker {
 
   const std::string device_;
   const Program program_;
-  GapWatch watch_;
+  const Clock::duration hang_floor_;
+  GapWatch watch_;  // of this process
   RestartPolicy policy_;
   Phase phase_ = Phase::Down;
   bool has_ever_been_ready_ = false;

@@ -14,29 +14,20 @@ JobFault shutting_down() { return {ErrorCode::ShuttingDown, "the server is shutt
 
 class Dispatcher::Impl {
  public:
-  Impl(const ServerOptions& server_options, std::unique_ptr<Metrics> own_metrics, Metrics* metrics,
-       const DispatcherTuning& tuning)
+  Impl(const ServerOptions& server_options, Metrics& metrics, const DispatcherTuning& tuning)
       : options(server_options),
-        metrics_of_its_own(std::move(own_metrics)),
-        desk({server_options.queue_size, tuning.max_queue_bytes}, *metrics,
+        desk({server_options.queue_size, tuning.max_queue_bytes}, metrics,
              [this] { control.attend(); }),
-        control(options, tuning, desk, *metrics) {}
+        control(options, tuning, desk, metrics) {}
 
   const ServerOptions options;
-  const std::unique_ptr<Metrics> metrics_of_its_own;
   Desk desk;
   ControlLoop control;  // last: it ends before what it uses
 };
 
 Dispatcher::Dispatcher(const ServerOptions& options, Metrics& metrics,
                        const DispatcherTuning& tuning)
-    : impl_(std::make_unique<Impl>(options, nullptr, &metrics, tuning)) {}
-
-Dispatcher::Dispatcher(const ServerOptions& options) {
-  auto metrics = std::make_unique<Metrics>();
-  Metrics* const raw = metrics.get();
-  impl_ = std::make_unique<Impl>(options, std::move(metrics), raw, DispatcherTuning{});
-}
+    : impl_(std::make_unique<Impl>(options, metrics, tuning)) {}
 
 Dispatcher::~Dispatcher() {
   impl_->desk.close();

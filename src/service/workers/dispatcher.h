@@ -14,6 +14,9 @@
 
 namespace ssd1b {
 
+/// When to ask again for what the service cannot give before a worker is ready.
+constexpr int kRetryWhenNotReadyS = 2;
+
 /// What the service can say of its workers at one moment.
 struct ServiceState {
   bool live = true;    // the control loop runs and no worker hangs
@@ -46,9 +49,6 @@ class Dispatcher {
   /// Starts the control thread and the workers; returns at once. Keeps a reference to `metrics`.
   Dispatcher(const ServerOptions& options, Metrics& metrics, const DispatcherTuning& tuning = {});
 
-  /// The same with metrics of its own, which nobody reads.
-  explicit Dispatcher(const ServerOptions& options);
-
   ~Dispatcher();  // kills what still runs; jobs that have not ended end with ShuttingDown
 
   ServiceState state() const;
@@ -56,7 +56,8 @@ class Dispatcher {
   /// Accepts all pictures of one HTTP request or none. Does not block. Throws Error: InvalidValue
   /// for more pictures than could ever be accepted together. Throws Refusal, with the seconds after
   /// which to come back: NotReady, QueueFull, DeadlineExceeded (the wait ahead is longer than the
-  /// request may take), ShuttingDown.
+  /// request may take), ShuttingDown. Where one of them fails the others are cancelled; each ends
+  /// at the ticket's deadline at the latest.
   std::vector<std::shared_ptr<Job>> submit(std::vector<GenerationRequest> requests,
                                            const JobTicket& ticket);
 

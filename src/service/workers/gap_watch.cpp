@@ -15,9 +15,13 @@ double seconds_of(Clock::duration duration) {
 }  // namespace
 
 void GapWatch::set_load(Clock::time_point now, std::int64_t row_pixels, double expected_s) {
-  if (!last_sign_) last_sign_ = now;
+  expect_sign(now);
   row_pixels_ = row_pixels;
   expected_s_ = expected_s;
+}
+
+void GapWatch::expect_sign(Clock::time_point now) {
+  if (!last_sign_) last_sign_ = now;
 }
 
 void GapWatch::sign_of_life(Clock::time_point now) {
@@ -30,8 +34,8 @@ void GapWatch::sign_of_life(Clock::time_point now) {
   last_sign_ = now;
 }
 
-void GapWatch::forgive(Clock::time_point now) {
-  if (last_sign_) last_sign_ = now;
+void GapWatch::forgive(Clock::time_point now, Clock::duration unseen) {
+  if (last_sign_) last_sign_ = std::min(now, *last_sign_ + unseen);
 }
 
 std::optional<Clock::time_point> GapWatch::hangs_at() const {

@@ -18,13 +18,16 @@ class GapWatch {
   /// it loads. `expected_s` is the estimate of that call, 0 where there is none.
   void set_load(Clock::time_point now, std::int64_t row_pixels, double expected_s);
 
+  /// The worker makes no picture but has orders to read: a sign is due as with its last load.
+  void expect_sign(Clock::time_point now);
+
   /// The worker has nothing to do: it may be silent.
   void rest() { last_sign_.reset(); }
 
   void sign_of_life(Clock::time_point now);
 
-  /// Nobody looked for a while, so silence means nothing: counts from now again.
-  void forgive(Clock::time_point now);
+  /// Nobody looked for so long until now: silence meant nothing and is not counted.
+  void forgive(Clock::time_point now, Clock::duration unseen);
 
   /// When the worker will have hung; none while it rests.
   std::optional<Clock::time_point> hangs_at() const;

@@ -20,8 +20,6 @@ class RestartPolicy {
   /// It ended without having become ready.
   void failed() { ++failures_; }
 
-  int failures() const { return failures_; }
-
   /// Whether it failed so often in a row that the service may give up.
   bool is_hopeless() const { return failures_ >= kMaxFailures; }
 
