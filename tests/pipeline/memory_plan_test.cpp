@@ -49,8 +49,8 @@ TEST(MemoryPlan, WithRoomEverythingStaysAndPicturesAreDecodedWhole) {
   EXPECT_FALSE(plan.tile(192, 192));
 }
 
-TEST(MemoryPlan, FiveAndAHalfGigabytesDecodeSsd1bsOwnSizeWholeWithTheEncodersElsewhere) {
-  const MemoryPlan plan(ssd1b(5500 * kMega));
+TEST(MemoryPlan, FiveAndAHalfGibibytesDecodeSsd1bsOwnSizeWholeWithTheEncodersElsewhere) {
+  const MemoryPlan plan(ssd1b(std::int64_t{11} << 29));
 
   EXPECT_FALSE(plan.text_encoders_stay());
   EXPECT_FALSE(plan.tile(128, 128));
@@ -59,7 +59,7 @@ TEST(MemoryPlan, FiveAndAHalfGigabytesDecodeSsd1bsOwnSizeWholeWithTheEncodersEls
 
 TEST(MemoryPlan, LessMemoryMakesSmallerTiles) {
   std::int64_t last = 128;
-  for (std::int64_t limit = 6000 * kMega; limit >= 5200 * kMega; limit -= 100 * kMega) {
+  for (std::int64_t limit = 6000 * kMega; limit >= 5300 * kMega; limit -= 100 * kMega) {
     const std::int64_t side = MemoryPlan(ssd1b(limit)).tile(256, 256).value_or(256);
     EXPECT_LE(side, std::max<std::int64_t>(last, 128)) << limit;
     last = side;

@@ -36,7 +36,7 @@ class CallFence {
 std::int64_t free_device_memory(const c10::Device& device);
 
 /// Blocks that libtorch keeps for later tensors go back to the GPU, for where memory is short:
-/// those of the encoders' and the UNet's sizes are of no use to the VAE. Waits for the device.
+/// those of one network's sizes are of no use to the next. Waits for the device.
 void give_back_free_memory(const c10::Device& device);
 
 /// Settings of libtorch that hold for the process and the thread that computes: which attention

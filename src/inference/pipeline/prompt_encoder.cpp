@@ -53,6 +53,8 @@ class VisitOfEncoders {
     give_back_free_memory(model_.device);
   }
   void begin() {
+    if (model_.text_encoder_homes.empty()) return;
+    give_back_free_memory(model_.device);
     for (const auto& home : model_.text_encoder_homes) home->go_to_device();
   }
   VisitOfEncoders(const VisitOfEncoders&) = delete;

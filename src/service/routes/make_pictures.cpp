@@ -62,7 +62,7 @@ ImageRequest read_request(const Service& service, const Dialect& dialect, const 
 
 JobTicket ticket_of(const ImageRequest& request, const HttpRequest& http) {
   return {http.request_id, http.client, http.arrived_at + request.timeout, request.count_field,
-          traceparent_of(http.headers)};
+          std::string(traceparent_of(http.headers))};
 }
 
 void throw_fault(const JobFault& fault) {
