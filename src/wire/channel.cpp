@@ -1,6 +1,8 @@
 #include "wire/channel.h"
 
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -34,6 +36,11 @@ Channel::~Channel() { close(descriptor_); }
 void Channel::send(Frame frame) {
   unsent_.push_back(encode_frame_head(frame));
   if (!frame.bytes.empty()) unsent_.push_back(std::move(frame.bytes));
+}
+
+bool Channel::has_unread() const {
+  int bytes = 0;
+  return has_unsent() || (ioctl(descriptor_, SIOCOUTQ, &bytes) == 0 && bytes > 0);
 }
 
 bool Channel::flush() {

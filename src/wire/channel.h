@@ -27,6 +27,9 @@ class Channel {
 
   bool has_unsent() const { return !unsent_.empty(); }
 
+  /// Whether the peer has not read all of it.
+  bool has_unread() const;
+
   /// Writes what the socket takes. False once the peer is gone: what was not written is dropped.
   bool flush();
 

@@ -156,14 +156,18 @@ void ControlLoop::send_orders() {
     }
   }
   flush();
-  const Clock::time_point now = Clock::now();
+  expect_signs(Clock::now());
+}
+
+/// Of workers that make pictures, or have orders to read of pictures that nobody wants any more.
+void ControlLoop::expect_signs(Clock::time_point now) {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     DeviceWorker& worker = *workers_[i];
     if (worker.phase() != DeviceWorker::Phase::Ready) continue;
     const WorkerLoad load = desk_.load_of(static_cast<int>(i));
     if (load.pictures > 0) {
       worker.watch().set_load(now, load.row_pixels, load.expected_s);
-    } else if (worker.has_unsent()) {
+    } else if (worker.has_unread()) {
       worker.watch().expect_sign(now);
     } else {
       worker.watch().rest();
@@ -248,6 +252,7 @@ void ControlLoop::forgive_held_up(Clock::time_point now) {
 }
 
 void ControlLoop::keep_watch(Clock::time_point now) {
+  expect_signs(now);  // a worker that has read its last orders says nothing of it
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     if (workers_[i]->end_if_hung(now)) desk_.worker_is_down(static_cast<int>(i));
   }

@@ -41,6 +41,7 @@ class ControlLoop {
   /// Sends what waits; the workers whose socket did not take all of it.
   std::set<int> flush();
   void send_orders();
+  void expect_signs(Clock::time_point now);
   void send(int worker, ServerMessage message);
   /// Lets go of the lock while it waits. The workers that have said something.
   std::vector<int> wait(std::unique_lock<std::mutex>& lock);

@@ -66,6 +66,7 @@ class DeviceWorker {
   /// Descriptor to poll; -1 without a process.
   int descriptor() const { return channel_ ? channel_->descriptor() : -1; }
   bool has_unsent() const { return channel_ && channel_->has_unsent(); }
+  bool has_unread() const { return channel_ && channel_->has_unread(); }
 
   /// What it has said. A garbled frame or the end of the stream makes it Ending. Keeps Ready and
   /// Fatal in mind itself and returns them too.
