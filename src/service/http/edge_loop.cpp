@@ -262,11 +262,11 @@ void EdgeLoop::take_back_handled() {
     const std::lock_guard lock(handled_mutex_);
     taken_back_.swap(handled_);
   }
-  for (const auto& [connection, keeps_connection] : taken_back_) {
-    Connection& each = *connection;
+  for (const Handled& handled : taken_back_) {
+    Connection& each = *handled.connection;
     each.phase = Phase::Idle;
     // Also while stopping: a client that was not told of the end may have sent its next request.
-    protect(each.fd(), [&] { keeps_connection ? begin_next(each) : linger(each); });
+    protect(each.fd(), [&] { handled.keeps_connection ? begin_next(each) : linger(each); });
   }
 }
 
