@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "service/dialects/dialect.h"
-#include "service/routes/job_routes.h"
 #include "service/dialects/write_json.h"
+#include "service/routes/job_routes.h"
 #include "service/routes/link_store.h"
 #include "service/routes/make_pictures.h"
 #include "service/routes/openapi.h"

@@ -1,8 +1,8 @@
 #include "service/routes/state_routes.h"
 
 #include "service/dialects/json_text.h"
-#include "service/dialects/write_json.h"
 #include "service/dialects/model_names.h"
+#include "service/dialects/write_json.h"
 #include "service/routes/model_document.h"
 #include "service/routes/version.h"
 
