@@ -110,6 +110,8 @@ def run(name, device, size, work):
         return
     provide_diffusers(stage)
     sys.path.insert(0, str(TOP / "tests" / "parity"))
-    import measurements
+    import networks
+    import pictures
 
-    getattr(measurements, name)(stage)
+    home = networks if hasattr(networks, name) else pictures
+    getattr(home, name)(stage)

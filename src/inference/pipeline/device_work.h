@@ -39,8 +39,8 @@ std::int64_t free_device_memory(const c10::Device& device);
 /// those of one network's sizes are of no use to the next. Waits for the device.
 void give_back_free_memory(const c10::Device& device);
 
-/// Settings of libtorch that hold for the process and the thread that computes: which attention
-/// kernels are tried first, float32 that is float32, the same bytes for the same request. Logged.
+/// Settings of libtorch that hold for the process and the thread that computes: float32 that is
+/// float32, the same bytes for the same request. Logged.
 void set_up_device(const c10::Device& device);
 
 /// Runs our own CUDA kernels beside ATen in the dtypes that the model computes in and switches on

@@ -276,7 +276,7 @@ const Vae& Model::full_precision_vae() {
     load.device = device;
     load.tick = tick;
     load.on_filled = WeightArranger();
-    load.skipped_prefixes = {"encoder.", "quant_conv."};
+    load.skipped_prefixes = unvisited_prefixes(*copy);
     fill_parameters(plan(*copy, folder_.weights("vae"), load), load);
     full_precision_vae_ = std::move(copy);
   }

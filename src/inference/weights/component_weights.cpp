@@ -47,12 +47,6 @@ std::string text_encoder_name(const std::string& name) {
 
 }  // namespace
 
-std::uint64_t ComponentWeights::size_bytes() const {
-  std::uint64_t bytes = 0;
-  for (const auto& entry : tensors) bytes += entry.second.bytes;
-  return bytes;
-}
-
 std::string todays_name(const std::string& component, const std::string& name) {
   if (component == "vae") return vae_name(name);
   if (starts_with(component, "text_encoder")) return text_encoder_name(name);

@@ -37,9 +37,6 @@ struct ComponentWeights {
   std::filesystem::path path;  // the file, or the folder of its shards: for messages
   std::map<std::string, TensorSource> tensors;                // by diffusers' name
   std::map<std::string, std::vector<LowRankUpdate>> updates;  // of some tensors, by the same names
-
-  /// Bytes in the files.
-  std::uint64_t size_bytes() const;
 };
 
 /// The tensors of a component's files (one, or all shards) under today's names: old names of VAE
