@@ -3,7 +3,10 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 
+#include <chrono>
 #include <future>
+#include <set>
+#include <thread>
 
 namespace ssd1b {
 namespace {
@@ -35,12 +38,40 @@ TEST(RequestThreads, RunATaskWhereTheSystemGivesNoThreadOnlyIfOneIsKept) {
   RequestThreads one_kept(4, /*keeps_one=*/true);
   const NoThreads refuses;
 
-  EXPECT_FALSE(none_kept.run([] {}));
-  EXPECT_TRUE(one_kept.run([&] { first_may_end.get_future().wait(); }));
-  EXPECT_TRUE(one_kept.run([&] { second_ran.set_value(); }));  // waits for the one
+  const RequestThreads::Ending nothing = [] {};
+  EXPECT_FALSE(none_kept.run([&] { return nothing; }));
+  EXPECT_TRUE(one_kept.run([&] {
+    first_may_end.get_future().wait();
+    return nothing;
+  }));
+  EXPECT_TRUE(one_kept.run([&]() -> RequestThreads::Ending {  // waits for the one
+    return [&] { second_ran.set_value(); };
+  }));
   first_may_end.set_value();
 
   second_ran.get_future().wait();
+}
+
+/// A client that sends its next request as soon as it has its reply.
+TEST(RequestThreads, NeedNoMoreThreadsThanThereAreRequestsAtATime) {
+  std::set<std::thread::id> used;
+  std::promise<void> all_ran;
+  RequestThreads threads(64);
+  int left = 500;
+  RequestThreads::Task task;
+  task = [&]() -> RequestThreads::Ending {
+    used.insert(std::this_thread::get_id());
+    return [&] {
+      if (--left == 0) return all_ran.set_value();
+      threads.run(task);
+      std::this_thread::sleep_for(std::chrono::microseconds(100));  // others would be as fast
+    };
+  };
+
+  threads.run(task);
+  all_ran.get_future().wait();
+
+  EXPECT_EQ(used.size(), 1);
 }
 
 }  // namespace

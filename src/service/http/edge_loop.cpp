@@ -241,12 +241,14 @@ void EdgeLoop::begin_handling(Connection& connection) {
   const Route* route = connection.entry.route;
   RequestThreads& threads =
       route != nullptr && route->is_management ? management_threads_ : threads_;
-  const bool is_running = threads.run([this, &connection] {
+  const bool is_running = threads.run([this, &connection]() -> RequestThreads::Ending {
     const bool keeps = answerer_.answer(connection, [this] { return !is_draining_; });
     connection.entry = Entry();
-    const std::lock_guard lock(handled_mutex_);
-    handled_.push_back({&connection, keeps});
-    wake();  // under the lock: once the loop has this entry, nothing here is used any more
+    return [this, handled = Handled{&connection, keeps}] {
+      const std::lock_guard lock(handled_mutex_);
+      handled_.push_back(handled);
+      wake();  // under the lock: once the loop has this entry, nothing here is used any more
+    };
   });
   if (is_running) {
     connection.phase = Phase::Handling;

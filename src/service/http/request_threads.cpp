@@ -30,7 +30,7 @@ RequestThreads::~RequestThreads() {
 bool RequestThreads::run(Task task) {
   const std::lock_guard lock(mutex_);
   tasks_.push_back(std::move(task));
-  if (tasks_.size() <= idle_threads_ || threads_ >= max_threads_) {
+  if (tasks_.size() <= free_threads_ || threads_ >= max_threads_) {
     has_task_.notify_one();
     return true;
   }
@@ -48,24 +48,29 @@ bool RequestThreads::run(Task task) {
 void RequestThreads::start() {
   std::thread([this] { work(); }).detach();
   ++threads_;
+  ++free_threads_;
 }
 
 void RequestThreads::work() {
   const OutOfMemory waits(OutOfMemory::Means::Wait);
   std::unique_lock lock(mutex_);
   for (;;) {
-    ++idle_threads_;
     has_task_.wait_for(lock, kIdleLife, [this] { return !tasks_.empty() || is_stopping_; });
-    --idle_threads_;
     const bool is_kept = keeps_one_ && threads_ == 1 && !is_stopping_;
     if (tasks_.empty() && is_kept) continue;
     if (tasks_.empty()) break;
     const Task task = std::move(tasks_.front());
     tasks_.pop_front();
+    --free_threads_;
     lock.unlock();
-    task();
+    const Ending end = task();
+    lock.lock();
+    ++free_threads_;
+    lock.unlock();
+    end();
     lock.lock();
   }
+  --free_threads_;
   --threads_;
   if (threads_ == 0) has_ended_.notify_all();
 }

@@ -12,17 +12,20 @@ namespace ssd1b {
 /// needed and ended when idle for a while. Thread-safe.
 class RequestThreads {
  public:
-  using Task = std::function<void()>;
+  /// What a task does last, when its thread counts as free again: whoever it tells may bring the
+  /// next task at once, which then needs no further thread.
+  using Ending = std::function<void()>;
+  using Task = std::function<Ending()>;
 
-  /// `max_threads`: as many as there can be requests at a time; more would only be on their way
-  /// from one request to the next. `keeps_one`: one is started at once and never ends, so that
-  /// there is one when the system gives none. Throws std::system_error where it gives none now.
+  /// `max_threads`: as many as there can be requests at a time. `keeps_one`: one is started at once
+  /// and never ends, so that there is one when the system gives none. Throws std::system_error
+  /// where it gives none now.
   explicit RequestThreads(std::size_t max_threads, bool keeps_one = false);
-  /// Blocks until every task has returned.
+  /// Blocks until every task and its ending have returned.
   ~RequestThreads();
 
-  /// Has a thread of its own run the task, which must not throw. Where the system gives none the
-  /// task waits for the one that is kept; false where none is.
+  /// Has a thread of its own run the task, which must not throw, nor its ending. Where the system
+  /// gives none the task waits for the one that is kept; false where none is.
   bool run(Task task);
 
  private:
@@ -36,7 +39,7 @@ class RequestThreads {
   std::condition_variable has_ended_;
   std::deque<Task> tasks_;
   std::size_t threads_ = 0;
-  std::size_t idle_threads_ = 0;
+  std::size_t free_threads_ = 0;  // also those that begin, or end a task
   bool is_stopping_ = false;
 };
 
