@@ -94,6 +94,7 @@ class FieldCollector : public nlohmann::json_sax<json> {
 }  // namespace
 
 FlatObjectReader::FlatObjectReader(const std::string& text) {
+  fields_.reserve(16);  // as most messages have at most
   FieldCollector collector(fields_);
   // The library takes a zero byte for the end of the text.
   const bool has_zero = text.find('\0') != std::string::npos;

@@ -247,7 +247,8 @@ void EdgeLoop::begin_handling(Connection& connection) {
     return [this, handled = Handled{&connection, keeps}] {
       const std::lock_guard lock(handled_mutex_);
       handled_.push_back(handled);
-      wake();  // under the lock: once the loop has this entry, nothing here is used any more
+      // Under the lock: once the loop has this entry, nothing here is used any more.
+      if (handled_.size() == 1) wake();
     };
   });
   if (is_running) {
