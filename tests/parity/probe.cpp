@@ -124,7 +124,9 @@ class Probe {
                     std::numeric_limits<std::int64_t>::max());
     use(unet, "unet", {}, [&] {
       if (!conditioning) conditioning = prepare(unet);
-      const UNetInput input{floats("latents"), inputs_.at("timesteps"), *conditioning};
+      const at::Tensor timesteps = inputs_.at("timesteps").to(device_).unsqueeze(0);
+      const at::Tensor times = unet.embed_times(timesteps, *conditioning)[0];
+      const UNetInput input{floats("latents"), times, conditioning->prompt};
       return NamedTensors{{"sample", call(input)}};
     });
   }

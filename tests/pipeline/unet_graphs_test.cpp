@@ -40,12 +40,8 @@ class FakeGraph : public DeviceGraph {
   std::function<void()> work_;
 };
 
-UNetConditioning conditioning(std::int64_t rows, double value) {
-  UNetConditioning made;
-  made.prompt = {{at::full({rows, 3, 2}, value), at::full({rows, 3, 2}, 10.0 * value)}};
-  made.added_embedding = at::full({rows, 5}, 100.0 * value);
-  made.guidance = at::full({rows, 1}, 1000.0 * value);
-  return made;
+PromptKeysValues prompt(std::int64_t rows, double value) {
+  return {{at::full({rows, 3, 2}, value), at::full({rows, 3, 2}, 10.0 * value)}};
 }
 
 class UNetGraphsTest : public testing::Test {
@@ -53,10 +49,8 @@ class UNetGraphsTest : public testing::Test {
   /// Depends on everything that a call reads.
   at::Tensor plain(const UNetInput& input) {
     ++world_.calls;
-    const UNetConditioning& read = input.conditioning;
-    const at::Tensor sum = read.prompt[0].keys.sum() + read.prompt[0].values.sum() +
-                           read.added_embedding.sum() + read.guidance.sum();
-    return input.latents * input.timesteps.view({-1, 1, 1, 1}) + sum + world_.added;
+    const at::Tensor sum = input.prompt[0].keys.sum() + input.prompt[0].values.sum();
+    return input.latents * input.times.view({-1, 1, 1, 1}) + sum + world_.added;
   }
 
   UNetGraphs graphs(std::int64_t room = 1 << 20) {
@@ -68,10 +62,10 @@ class UNetGraphsTest : public testing::Test {
   bool call_is_right(UNetGraphs& unet, std::int64_t rows = 2, std::int64_t side = 4) {
     const double value = ++value_;
     const at::Tensor latents = at::full({rows, 4, side, side}, value);
-    const at::Tensor timesteps = at::arange(rows, at::kFloat) + value;
-    const UNetConditioning read = conditioning(rows, value);
-    const at::Tensor output = unet({latents, timesteps, read});
-    return at::equal(output, plain({latents, timesteps, read}));
+    const at::Tensor times = (at::arange(rows, at::kFloat) + value).unsqueeze(1);
+    const PromptKeysValues read = prompt(rows, value);
+    const at::Tensor output = unet({latents, times, read});
+    return at::equal(output, plain({latents, times, read}));
   }
 
   void call(UNetGraphs& unet, int times, std::int64_t rows = 2, std::int64_t side = 4) {
@@ -108,20 +102,20 @@ TEST_F(UNetGraphsTest, EverySizeHasAGraphOfItsOwn) {
   EXPECT_EQ(world_.recordings, 3);
 }
 
-TEST_F(UNetGraphsTest, OneConditioningServesManyReplays) {
+TEST_F(UNetGraphsTest, OnePromptServesManyReplays) {
   UNetGraphs unet = graphs();
   call(unet, 3);
-  const at::Tensor latents = at::ones({2, 4, 4, 4}), timesteps = at::ones({2});
-  const UNetConditioning one = conditioning(2, 0.5), other = conditioning(2, 0.25);
+  const at::Tensor latents = at::ones({2, 4, 4, 4}), times = at::ones({2, 1});
+  const PromptKeysValues one = prompt(2, 0.5), other = prompt(2, 0.25);
 
-  const at::Tensor first = unet({latents, timesteps, one});
-  const at::Tensor second = unet({latents * 2.0, timesteps, one});
-  const at::Tensor third = unet({latents, timesteps, other});
+  const at::Tensor first = unet({latents, times, one});
+  const at::Tensor second = unet({latents * 2.0, times, one});
+  const at::Tensor third = unet({latents, times, other});
 
   // The first results are still there: each replay's is the caller's own.
-  EXPECT_TRUE(at::equal(first, plain({latents, timesteps, one})));
-  EXPECT_TRUE(at::equal(second, plain({latents * 2.0, timesteps, one})));
-  EXPECT_TRUE(at::equal(third, plain({latents, timesteps, other})));
+  EXPECT_TRUE(at::equal(first, plain({latents, times, one})));
+  EXPECT_TRUE(at::equal(second, plain({latents * 2.0, times, one})));
+  EXPECT_TRUE(at::equal(third, plain({latents, times, other})));
 }
 
 TEST_F(UNetGraphsTest, WithoutGraphsAllCallsArePlain) {
@@ -135,12 +129,12 @@ TEST_F(UNetGraphsTest, WithoutGraphsAllCallsArePlain) {
 TEST_F(UNetGraphsTest, AGraphThatDiffersIsNotUsedNorAnyOther) {
   UNetGraphs unet = graphs();
   world_.at_replay = [this] { world_.added = 1e-3; };
-  const at::Tensor latents = at::ones({2, 4, 4, 4}), timesteps = at::ones({2});
-  const UNetConditioning read = conditioning(2, 1.0);
-  const at::Tensor wanted = plain({latents, timesteps, read});
+  const at::Tensor latents = at::ones({2, 4, 4, 4}), times = at::ones({2, 1});
+  const PromptKeysValues read = prompt(2, 1.0);
+  const at::Tensor wanted = plain({latents, times, read});
 
-  unet({latents, timesteps, read});
-  const at::Tensor output = unet({latents, timesteps, read});
+  unet({latents, times, read});
+  const at::Tensor output = unet({latents, times, read});
   world_.added = 0.0;
   call(unet, 3);
   call(unet, 3, /*rows=*/1);

@@ -26,9 +26,9 @@ struct ResnetBlockConfig {
 /// them.
 struct ResnetBlock {
   explicit ResnetBlock(const ResnetBlockConfig& config);
-  /// hidden [B, Cin, h, w], activated_time = activation(time embedding) [B, T] or undefined
-  /// -> [B, Cout, h, w]
-  at::Tensor operator()(const at::Tensor& hidden, const at::Tensor& activated_time = {}) const;
+  /// hidden [B, Cin, h, w], time = time_emb_proj(activation(time embedding)) [B, Cout or 2 Cout],
+  /// undefined without time embedding -> [B, Cout, h, w]
+  at::Tensor operator()(const at::Tensor& hidden, const at::Tensor& time = {}) const;
 
   GroupNorm norm1, norm2;
   Conv2d conv1, conv2;
@@ -40,7 +40,7 @@ struct ResnetBlock {
 
  private:
   /// The activation before conv2: hidden [B, Cout, h, w] -> the same
-  at::Tensor normed_with_time(at::Tensor hidden, const at::Tensor& activated_time) const;
+  at::Tensor normed_with_time(at::Tensor hidden, const at::Tensor& time) const;
 };
 
 void visit_parameters(ResnetBlock& block, const Scope& scope);

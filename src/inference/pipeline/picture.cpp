@@ -39,6 +39,10 @@ void Picture::begin(std::shared_ptr<const PromptEncoding> encoding) {
   start.noise = draw_noise(model_.precision.networks);
   start.noise_source = [this](at::ScalarType dtype) { return draw_noise(dtype); };
   scheduler_ = model_.schedulers.make(request_.scheduler, start);
+  const at::Tensor timesteps =
+      upload(at::tensor(scheduler_->timesteps(), at::dtype(at::kFloat)), model_.device);
+  times_ = model_.unet.embed_times(timesteps.unsqueeze(1).expand({-1, conditioning().rows()}),
+                                   conditioning());
   if (stage_ == Stage::Encode) stage_ = Stage::Denoise;
 }
 
@@ -47,7 +51,7 @@ at::Tensor Picture::model_input() const {
   return encoding_->conditioning.rows() == 2 ? at::cat({latents, latents}) : latents;
 }
 
-double Picture::timestep() const { return scheduler_->next()->timestep; }
+at::Tensor Picture::times() const { return times_[calls_done_]; }
 
 void Picture::feed(const at::Tensor& output) {
   if (encoding_->conditioning.rows() == 2) {

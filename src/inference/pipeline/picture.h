@@ -26,9 +26,10 @@ class Picture {
   /// Draws the noise and takes its encoding; afterwards it is ready for the first UNet call.
   void begin(std::shared_ptr<const PromptEncoding> encoding);
   const UNetConditioning& conditioning() const { return encoding_->conditioning; }
-  /// The next UNet call: latents for each of its rows [rows, C, h, w], scaled, and their timestep.
+  /// The next UNet call: latents for each of its rows [rows, C, h, w], scaled, and their times
+  /// [rows, W].
   at::Tensor model_input() const;
-  double timestep() const;
+  at::Tensor times() const;
   /// Takes the UNet's output for its rows [rows, C, h, w]: guides, makes a scheduler step.
   void feed(const at::Tensor& output);
 
@@ -56,6 +57,7 @@ class Picture {
   at::Generator generator_;
   std::shared_ptr<const PromptEncoding> encoding_;
   std::unique_ptr<Scheduler> scheduler_;
+  at::Tensor times_;  // [calls, rows, W]
 };
 
 }  // namespace ssd1b

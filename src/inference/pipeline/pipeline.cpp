@@ -113,7 +113,7 @@ void Pipeline::drop(PictureId id) {
   pictures_.erase(found);
   // Ids may come again, and the rows are large.
   shared_by_.clear();
-  shared_ = UNetConditioning();
+  shared_.clear();
   turns_.forget(id);
 }
 
@@ -144,17 +144,15 @@ std::vector<Picture*> Pipeline::group_of(Picture& leader) {
 std::vector<PictureEvent> Pipeline::denoise(Picture& leader) {
   const auto begin = Stopwatch::now();
   const std::vector<Picture*> group = group_of(leader);
-  std::vector<at::Tensor> inputs;
-  std::vector<double> timesteps;
+  std::vector<at::Tensor> inputs, times;
   for (const Picture* picture : group) {
-    const std::int64_t rows = picture->conditioning().rows();
     inputs.push_back(picture->model_input());
-    timesteps.insert(timesteps.end(), static_cast<std::size_t>(rows), picture->timestep());
+    times.push_back(picture->times());
   }
-  const at::Tensor output =
-      unet_({inputs.size() == 1 ? inputs.front() : at::cat(inputs),  // [rows of all, C, h, w]
-             upload(at::tensor(timesteps, at::dtype(at::kFloat)), model_.device),
-             conditioning_of(group)});
+  const bool is_alone = group.size() == 1;
+  const at::Tensor output = unet_({is_alone ? inputs.front() : at::cat(inputs),  // [rows, C, h, w]
+                                   is_alone ? times.front() : at::cat(times),    // [rows, W]
+                                   prompts_of(group)});
 
   std::vector<PictureEvent> events;
   std::int64_t row = 0;
@@ -174,13 +172,13 @@ std::vector<PictureEvent> Pipeline::denoise(Picture& leader) {
   return events;
 }
 
-const UNetConditioning& Pipeline::conditioning_of(const std::vector<Picture*>& group) {
-  if (group.size() == 1) return group.front()->conditioning();
+const PromptKeysValues& Pipeline::prompts_of(const std::vector<Picture*>& group) {
+  if (group.size() == 1) return group.front()->conditioning().prompt;
   std::vector<PictureId> ids;
-  std::vector<const UNetConditioning*> parts;
+  std::vector<const PromptKeysValues*> parts;
   for (const Picture* picture : group) {
     ids.push_back(picture->id());
-    parts.push_back(&picture->conditioning());
+    parts.push_back(&picture->conditioning().prompt);
   }
   if (ids != shared_by_) {
     shared_by_.clear();

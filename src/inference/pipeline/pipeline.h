@@ -36,7 +36,7 @@ class Pipeline : public Engine {
   std::vector<PictureEvent> denoise(Picture& leader);
   std::vector<Picture*> group_of(Picture& leader);
   /// What the rows of a group's pictures need, behind one another.
-  const UNetConditioning& conditioning_of(const std::vector<Picture*>& group);
+  const PromptKeysValues& prompts_of(const std::vector<Picture*>& group);
 
   Model model_;
   const bool shares_calls_;
@@ -45,7 +45,7 @@ class Pipeline : public Engine {
   UNetGraphs unet_;
   CallFence fence_;
   std::vector<PictureId> shared_by_;  // whose rows `shared_` holds: a group stays for many calls
-  UNetConditioning shared_;
+  PromptKeysValues shared_;
   TurnOrder turns_;
   Pictures pictures_;  // in order of arrival
 };

@@ -16,27 +16,15 @@ namespace {
 
 using Stopwatch = std::chrono::steady_clock;
 
-at::Tensor copy_of(const at::Tensor& tensor) {
-  return tensor.defined() ? tensor.clone() : at::Tensor();
-}
-
-UNetConditioning copy_of(const UNetConditioning& conditioning) {
-  UNetConditioning copy;
-  for (const KeysValues& each : conditioning.prompt) {
-    copy.prompt.push_back({each.keys.clone(), each.values.clone()});
-  }
-  copy.added_embedding = conditioning.added_embedding.clone();
-  copy.guidance = copy_of(conditioning.guidance);
+PromptKeysValues copy_of(const PromptKeysValues& prompt) {
+  PromptKeysValues copy;
+  for (const KeysValues& each : prompt) copy.push_back({each.keys.clone(), each.values.clone()});
   return copy;
 }
 
-void copy_into(UNetConditioning& to, const UNetConditioning& from) {
-  for (std::size_t i = 0; i < from.prompt.size(); ++i) {
-    to.prompt[i].keys.copy_(from.prompt[i].keys);
-    to.prompt[i].values.copy_(from.prompt[i].values);
-  }
-  to.added_embedding.copy_(from.added_embedding);
-  if (from.guidance.defined()) to.guidance.copy_(from.guidance);
+/// Tells a prompt's tensors, which are made together, from those of another.
+at::Tensor mark_of(const PromptKeysValues& prompt) {
+  return prompt.empty() ? at::Tensor() : prompt.front().keys;
 }
 
 /// Both contiguous on the host. Bytes, so that a NaN equals itself.
@@ -52,31 +40,34 @@ class RecordedCall {
  public:
   explicit RecordedCall(const UNetInput& input)
       : latents_(input.latents.clone()),
-        timesteps_(input.timesteps.clone()),
-        conditioning_(copy_of(input.conditioning)),
-        source_(input.conditioning.added_embedding) {}
+        times_(input.times.clone()),
+        prompt_(copy_of(input.prompt)),
+        source_(mark_of(input.prompt)) {}
 
   void record(std::unique_ptr<DeviceGraph> graph, const UNetGraphs::Call& call) {
     graph_ = std::move(graph);
-    graph_->record([&] { output_ = call({latents_, timesteps_, conditioning_}); });
+    graph_->record([&] { output_ = call({latents_, times_, prompt_}); });
   }
 
   at::Tensor replay(const UNetInput& input) {
     latents_.copy_(input.latents);
-    timesteps_.copy_(input.timesteps);
-    // A picture keeps its conditioning, some 70 tensors, for all of its calls.
-    if (!source_.is_same(input.conditioning.added_embedding)) {
-      copy_into(conditioning_, input.conditioning);
-      source_ = input.conditioning.added_embedding;
+    times_.copy_(input.times);
+    // A picture keeps its prompt, some 70 tensors, for all of its calls.
+    if (!source_.is_same(mark_of(input.prompt))) {
+      for (std::size_t i = 0; i < prompt_.size(); ++i) {
+        prompt_[i].keys.copy_(input.prompt[i].keys);
+        prompt_[i].values.copy_(input.prompt[i].values);
+      }
+      source_ = mark_of(input.prompt);
     }
     graph_->replay();
     return output_.clone();  // the next replay writes there again
   }
 
  private:
-  at::Tensor latents_, timesteps_;
-  UNetConditioning conditioning_;
-  at::Tensor source_;  // of what conditioning_ is a copy; every conditioning has its own
+  at::Tensor latents_, times_;
+  PromptKeysValues prompt_;
+  at::Tensor source_;  // of what prompt_ is a copy
   at::Tensor output_;
   std::unique_ptr<DeviceGraph> graph_;
 };

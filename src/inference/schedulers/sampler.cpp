@@ -10,6 +10,10 @@
 
 namespace ssd1b {
 
+std::vector<double> Sampler::timesteps() const {
+  return {timesteps_.begin() + static_cast<std::ptrdiff_t>(first_index_), timesteps_.end()};
+}
+
 std::optional<SchedulerCall> Sampler::next() const {
   if (index_ >= timesteps_.size()) return std::nullopt;
   SchedulerCall call;

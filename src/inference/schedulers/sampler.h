@@ -14,6 +14,7 @@ namespace ssd1b {
 /// operation rounds as there.
 class Sampler : public Scheduler {
  public:
+  std::vector<double> timesteps() const final;
   std::optional<SchedulerCall> next() const final;
   void feed(const at::Tensor& model_output) final;
   const at::Tensor& latents() const final { return latents_; }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace ssd1b {
 
@@ -35,6 +36,8 @@ class Scheduler {
  public:
   virtual ~Scheduler() = default;
 
+  /// The timesteps of all its UNet calls, in order.
+  virtual std::vector<double> timesteps() const = 0;
   /// The next UNet call; none: the latents are done.
   virtual std::optional<SchedulerCall> next() const = 0;
   /// Takes the (guided) answer to next(), [1, C, h, w] in the latents' dtype, and goes on. Throws

@@ -59,8 +59,8 @@ void visit_list(std::vector<Module>& modules, const Scope& scope) {
 
 }  // namespace
 
-DownBlock::DownBlock(const UNetConfig& config, std::size_t level, std::size_t first)
-    : first_prompt(first) {
+DownBlock::DownBlock(const UNetConfig& config, std::size_t level, const BlockPlace& place_of)
+    : place(place_of) {
   const UNetBlockConfig& block = config.down_blocks[level];
   std::int64_t in_channels = config.down_blocks[level == 0 ? 0 : level - 1].channels;
   for (std::size_t i = 0; i < block.depths.size(); ++i) {
@@ -75,9 +75,9 @@ DownBlock::DownBlock(const UNetConfig& config, std::size_t level, std::size_t fi
 
 at::Tensor DownBlock::operator()(at::Tensor hidden, const BlockInput& input,
                                  std::vector<at::Tensor>& skips) const {
-  PromptCursor prompts(input, first_prompt);
+  PromptCursor prompts(input, place.prompt);
   for (std::size_t i = 0; i < resnets.size(); ++i) {
-    hidden = resnets[i](hidden, input.activated_time);
+    hidden = resnets[i](hidden, input.times[place.time + i]);
     if (!attentions.empty()) hidden = prompts.run(attentions[i], hidden);
     skips.push_back(hidden);
     tick_once(input.tick);
@@ -89,7 +89,7 @@ at::Tensor DownBlock::operator()(at::Tensor hidden, const BlockInput& input,
   return hidden;
 }
 
-MidBlock::MidBlock(const UNetConfig& config, std::size_t first) : first_prompt(first) {
+MidBlock::MidBlock(const UNetConfig& config, const BlockPlace& place_of) : place(place_of) {
   const UNetBlockConfig& block = *config.mid_block;
   ResnetBlockConfig resnet = resnet_config(config, block.channels, block.channels);
   resnet.output_scale = config.mid_block_scale_factor;
@@ -98,19 +98,19 @@ MidBlock::MidBlock(const UNetConfig& config, std::size_t first) : first_prompt(f
 }
 
 at::Tensor MidBlock::operator()(at::Tensor hidden, const BlockInput& input) const {
-  PromptCursor prompts(input, first_prompt);
-  hidden = resnets[0](hidden, input.activated_time);
+  PromptCursor prompts(input, place.prompt);
+  hidden = resnets[0](hidden, input.times[place.time]);
   tick_once(input.tick);
   for (std::size_t i = 0; i < attentions.size(); ++i) {
     hidden = prompts.run(attentions[i], hidden);
-    hidden = resnets[i + 1](hidden, input.activated_time);
+    hidden = resnets[i + 1](hidden, input.times[place.time + i + 1]);
     tick_once(input.tick);
   }
   return hidden;
 }
 
-UpBlock::UpBlock(const UNetConfig& config, std::size_t level, std::size_t first)
-    : first_prompt(first) {
+UpBlock::UpBlock(const UNetConfig& config, std::size_t level, const BlockPlace& place_of)
+    : place(place_of) {
   const UNetBlockConfig& block = config.up_blocks[level];
   const std::size_t last = config.up_blocks.size() - 1;
   std::int64_t in_channels = config.up_blocks[level == 0 ? 0 : level - 1].channels;
@@ -127,11 +127,11 @@ UpBlock::UpBlock(const UNetConfig& config, std::size_t level, std::size_t first)
 
 at::Tensor UpBlock::operator()(at::Tensor hidden, const BlockInput& input,
                                std::vector<at::Tensor>& skips) const {
-  PromptCursor prompts(input, first_prompt);
+  PromptCursor prompts(input, place.prompt);
   for (std::size_t i = 0; i < resnets.size(); ++i) {
     hidden = at::cat({hidden, skips.back()}, 1);  // [B, C + Cskip, h, w]
     skips.pop_back();
-    hidden = resnets[i](hidden, input.activated_time);
+    hidden = resnets[i](hidden, input.times[place.time + i]);
     if (!attentions.empty()) hidden = prompts.run(attentions[i], hidden);
     tick_once(input.tick);
   }

@@ -11,13 +11,6 @@ namespace {
 
 constexpr std::int64_t kTimeIds = 6;  // original height and width, crop, target height and width
 
-std::size_t prompts_of(const UNetBlockConfig& block) {
-  std::size_t count = 0;
-  if (!block.has_transformers) return count;
-  for (const std::int64_t depth : block.depths) count += static_cast<std::size_t>(depth);
-  return count;
-}
-
 TimestepEmbeddingConfig time_embedding_config(const UNetConfig& config) {
   TimestepEmbeddingConfig embedding;
   embedding.inputs = config.first_channels();
@@ -28,24 +21,18 @@ TimestepEmbeddingConfig time_embedding_config(const UNetConfig& config) {
   return embedding;
 }
 
-template <typename Append>
-at::Tensor concat(const std::vector<const UNetConditioning*>& parts, Append tensor_of) {
-  std::vector<at::Tensor> tensors;
-  for (const UNetConditioning* part : parts) tensors.push_back(tensor_of(*part));
-  return tensors.front().defined() ? at::cat(tensors) : at::Tensor();
-}
-
 }  // namespace
 
-UNetConditioning concat_rows(const std::vector<const UNetConditioning*>& parts) {
-  UNetConditioning all;
-  for (std::size_t i = 0; i < parts.front()->prompt.size(); ++i) {
-    all.prompt.push_back(
-        {concat(parts, [i](const UNetConditioning& part) { return part.prompt[i].keys; }),
-         concat(parts, [i](const UNetConditioning& part) { return part.prompt[i].values; })});
+PromptKeysValues concat_rows(const std::vector<const PromptKeysValues*>& parts) {
+  PromptKeysValues all;
+  for (std::size_t i = 0; i < parts.front()->size(); ++i) {
+    std::vector<at::Tensor> keys, values;
+    for (const PromptKeysValues* part : parts) {
+      keys.push_back((*part)[i].keys);
+      values.push_back((*part)[i].values);
+    }
+    all.push_back({at::cat(keys), at::cat(values)});
   }
-  all.added_embedding = concat(parts, [](const auto& part) { return part.added_embedding; });
-  all.guidance = concat(parts, [](const auto& part) { return part.guidance; });
   return all;
 }
 
@@ -57,31 +44,37 @@ UNet::UNet(const UNetConfig& config_of)
       conv_norm_out(config.norm_groups, config.first_channels(), config.norm_eps),
       conv_out(
           same_size_conv(config.first_channels(), config.out_channels, config.conv_out_kernel)) {
-  std::size_t prompts = 0;
+  BlockPlace place;
+  const auto added = [&](const auto& block) {
+    for (const ResnetBlock& resnet : block.resnets) {
+      time_widths_.push_back(resnet.time_emb_proj->weight.shape.front());
+    }
+    place.time = time_widths_.size();
+    for (const Transformer& each : block.attentions) place.prompt += each.transformer_blocks.size();
+  };
   for (std::size_t i = 0; i < config.down_blocks.size(); ++i) {
-    down_blocks.emplace_back(config, i, prompts);
-    prompts += prompts_of(config.down_blocks[i]);
+    added(down_blocks.emplace_back(config, i, place));
   }
-  if (config.mid_block) {
-    mid_block.emplace(config, prompts);
-    prompts += prompts_of(*config.mid_block);
-  }
+  if (config.mid_block) added(mid_block.emplace(config, place));
   for (std::size_t i = 0; i < config.up_blocks.size(); ++i) {
-    up_blocks.emplace_back(config, i, prompts);
-    prompts += prompts_of(config.up_blocks[i]);
+    added(up_blocks.emplace_back(config, i, place));
   }
+}
+
+template <typename Visit>
+void UNet::visit_blocks(Visit visit) const {
+  for (const DownBlock& block : down_blocks) visit(block);
+  if (mid_block) visit(*mid_block);
+  for (const UpBlock& block : up_blocks) visit(block);
 }
 
 UNetConditioning UNet::prepare(const UNetPrompt& prompt) const {
   UNetConditioning conditioning;
-  const auto prepare_all = [&](const std::vector<Transformer>& attentions) {
-    for (const Transformer& transformer : attentions) {
+  visit_blocks([&](const auto& block) {
+    for (const Transformer& transformer : block.attentions) {
       transformer.prepare(prompt.embeddings, conditioning.prompt);
     }
-  };
-  for (const DownBlock& block : down_blocks) prepare_all(block.attentions);
-  if (mid_block) prepare_all(mid_block->attentions);
-  for (const UpBlock& block : up_blocks) prepare_all(block.attentions);
+  });
 
   const SinusoidConfig sizes{config.time_id_width, config.flip_sin_to_cos, config.freq_shift};
   const at::Tensor size_embeddings =
@@ -92,34 +85,45 @@ UNetConditioning UNet::prepare(const UNetPrompt& prompt) const {
   return conditioning;
 }
 
-at::Tensor UNet::operator()(const UNetInput& input, const Tick& tick) const {
-  const UNetConditioning& conditioning = input.conditioning;
-
-  // 1. time
-  const SinusoidConfig times{config.first_channels(), config.flip_sin_to_cos, config.freq_shift};
-  const at::Tensor time = time_embedding(
-      sinusoids(input.timesteps, times).to(input.latents.scalar_type()), conditioning.guidance);
+at::Tensor UNet::embed_times(const at::Tensor& timesteps,
+                             const UNetConditioning& conditioning) const {
+  const at::ScalarType dtype = conditioning.added_embedding.scalar_type();
+  const SinusoidConfig sizes{config.first_channels(), config.flip_sin_to_cos, config.freq_shift};
+  const at::Tensor waves = sinusoids(timesteps.flatten(), sizes).to(dtype);  // [S B, width]
+  const at::Tensor time =
+      time_embedding(waves.view({timesteps.size(0), timesteps.size(1), -1}), conditioning.guidance);
   const at::Tensor both =
-      activate(time + conditioning.added_embedding, config.added_time_activation);  // [B, T]
-  const at::Tensor activated_time = activate(both, config.activation);
-  const BlockInput block_input{activated_time, conditioning.prompt, tick};
+      activate(time + conditioning.added_embedding, config.added_time_activation);  // [S, B, T]
+  const at::Tensor activated = activate(both, config.activation);
+  std::vector<at::Tensor> projected;
+  visit_blocks([&](const auto& block) {
+    for (const ResnetBlock& resnet : block.resnets) {
+      projected.push_back((*resnet.time_emb_proj)(activated));
+    }
+  });
+  return at::cat(projected, /*dim=*/-1);
+}
 
-  // 2. pre-process
+at::Tensor UNet::operator()(const UNetInput& input, const Tick& tick) const {
+  const std::vector<at::Tensor> times = input.times.split_with_sizes(time_widths_, /*dim=*/1);
+  const BlockInput block_input{times, input.prompt, tick};
+
+  // 1. pre-process
   at::Tensor hidden = input.latents.contiguous(at::MemoryFormat::ChannelsLast);
   if (config.center_input_sample) hidden = 2.0 * hidden - 1.0;
   hidden = conv_in(hidden);
   std::vector<at::Tensor> skips{hidden};
 
-  // 3. down
+  // 2. down
   for (const DownBlock& block : down_blocks) hidden = block(std::move(hidden), block_input, skips);
 
-  // 4. mid
+  // 3. mid
   if (mid_block) hidden = (*mid_block)(std::move(hidden), block_input);
 
-  // 5. up
+  // 4. up
   for (const UpBlock& block : up_blocks) hidden = block(std::move(hidden), block_input, skips);
 
-  // 6. post-process
+  // 5. post-process
   return conv_out(conv_norm_out.with(config.activation, hidden)).contiguous();
 }
 

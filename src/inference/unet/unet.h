@@ -14,12 +14,15 @@
 
 namespace ssd1b {
 
-/// All that a call needs of prompt, sizes and guidance: made once a picture, one row a row of the
+/// What the transformer blocks of a UNet, in order, need of the prompts of all rows.
+using PromptKeysValues = std::vector<KeysValues>;
+
+/// All that is to be known of prompt, sizes and guidance: made once a picture, one row a row of the
 /// call.
 struct UNetConditioning {
-  std::vector<KeysValues> prompt;  // of every transformer block, in order, as embeddings below
-  at::Tensor added_embedding;      // [B, T]: pooled prompt and sizes
-  at::Tensor guidance;             // [B, guidance_width]; undefined where guidance is not embedded
+  PromptKeysValues prompt;     // as embeddings below
+  at::Tensor added_embedding;  // [B, T]: pooled prompt and sizes
+  at::Tensor guidance;         // [B, guidance_width]; undefined where guidance is not embedded
 
   std::int64_t rows() const { return added_embedding.size(0); }
 };
@@ -35,12 +38,12 @@ struct UNetPrompt {
 
 /// The rows of several pictures behind one another. Their prompts must be equally long, and each
 /// row must have one.
-UNetConditioning concat_rows(const std::vector<const UNetConditioning*>& parts);
+PromptKeysValues concat_rows(const std::vector<const PromptKeysValues*>& parts);
 
 struct UNetInput {
-  at::Tensor latents;    // [B, C, h, w], scaled as the scheduler says
-  at::Tensor timesteps;  // [B] float32
-  const UNetConditioning& conditioning;
+  at::Tensor latents;  // [B, C, h, w], scaled as the scheduler says
+  at::Tensor times;    // [B, W] of UNet::embed_times
+  const PromptKeysValues& prompt;
 };
 
 /// Predicts the noise (or what the model was trained to predict) in latents.
@@ -49,6 +52,10 @@ struct UNet {
   /// -> [B, Cout, h, w]. Ticks after every block.
   at::Tensor operator()(const UNetInput& input, const Tick& tick) const;
   UNetConditioning prepare(const UNetPrompt& prompt) const;
+  /// What the resnets of S calls are told of the time, made once a picture: timesteps [S, B]
+  /// float32 on the UNet's device -> [S, B, W], every resnet's time_emb_proj behind the one before
+  /// it.
+  at::Tensor embed_times(const at::Tensor& timesteps, const UNetConditioning& conditioning) const;
 
   UNetConfig config;
   Conv2d conv_in;
@@ -59,6 +66,12 @@ struct UNet {
   std::vector<UpBlock> up_blocks;
   GroupNorm conv_norm_out;
   Conv2d conv_out;
+
+ private:
+  template <typename Visit>
+  void visit_blocks(Visit visit) const;
+
+  std::vector<std::int64_t> time_widths_;  // of every resnet
 };
 
 void visit_parameters(UNet& unet, const Scope& scope);
