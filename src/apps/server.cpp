@@ -1,5 +1,6 @@
+#include <sys/resource.h>
+
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <memory>
 
@@ -22,28 +23,35 @@ namespace {
 
 constexpr std::chrono::milliseconds kLookAround{50};
 
+/// It would hold keys and prompts.
+void leave_no_core_file() {
+  const rlimit none{0, 0};
+  setrlimit(RLIMIT_CORE, &none);
+}
+
 /// Blocks until a signal asks for the end. Throws what makes going on impossible.
-void watch(const Signals& signals, const Dispatcher& dispatcher, ApiKeys* keys) {
+void watch(const Signals& signals, const Dispatcher& dispatcher) {
   for (;;) {
     const std::optional<int> signal = signals.wait(kLookAround);
     if (const std::optional<Error> fatal = dispatcher.fatal()) throw *fatal;
-    if (signal == SIGHUP) reload_keys(keys);
-    if (signal && *signal != SIGHUP) return;
+    if (signal) return;
   }
 }
 
 int serve(const ServerOptions& options) {
   share_heaps(2);  // of hundreds of request threads
   set_up_logging(options.log.level, options.log.format);
-  const Signals signals;
+  leave_no_core_file();
+  Signals signals;
   const std::shared_ptr<ApiKeys> keys = keys_of(options);
+  signals.on_hang_up([&] { reload_keys(keys.get()); });
   Metrics metrics;
   Dispatcher dispatcher(options, metrics);
   HttpServer server(edge_options(options, keys, metrics),
                     all_routes(std::make_shared<Service>(options, dispatcher, metrics)));
   announce(options, server.port(), server.management_port());
   const OutOfMemory waits(OutOfMemory::Means::Wait);
-  watch(signals, dispatcher, keys.get());
+  watch(signals, dispatcher);
   shut_down(signals, options, server, dispatcher);
   return 0;
 }

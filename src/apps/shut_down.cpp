@@ -37,7 +37,7 @@ void run_watching(const Signals& signals, const std::function<void()>& end_all) 
     return end_all();
   }
   while (ended.wait_for(milliseconds(0)) != std::future_status::ready) {
-    if (const auto signal = signals.wait_for_end(kLookAround)) end_at_once(*signal);
+    if (const auto signal = signals.wait(kLookAround)) end_at_once(*signal);
   }
   ended.get();
 }
@@ -49,7 +49,7 @@ void shut_down(const Signals& signals, const ServerOptions& options, HttpServer&
   const Clock::time_point until = Clock::now() + in_ms(options.drain_timeout_s);
   log_info("shutting down", {{"drain_grace_s", options.drain_grace_s}});
   dispatcher.announce_drain();
-  if (const auto signal = signals.wait_for_end(in_ms(options.drain_grace_s))) end_at_once(*signal);
+  if (const auto signal = signals.wait(in_ms(options.drain_grace_s))) end_at_once(*signal);
   run_watching(signals, [&] {
     server.drain();
     dispatcher.drain(until);

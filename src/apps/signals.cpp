@@ -22,7 +22,7 @@ Signals::Signals() {
 
 Signals::~Signals() { close(descriptor_); }
 
-std::optional<int> Signals::wait(std::chrono::milliseconds longest) const {
+std::optional<int> Signals::next(std::chrono::milliseconds longest) const {
   pollfd wanted{descriptor_, POLLIN, 0};
   if (poll(&wanted, 1, static_cast<int>(longest.count())) <= 0) return std::nullopt;
   signalfd_siginfo info{};
@@ -30,14 +30,15 @@ std::optional<int> Signals::wait(std::chrono::milliseconds longest) const {
   return static_cast<int>(info.ssi_signo);
 }
 
-std::optional<int> Signals::wait_for_end(std::chrono::milliseconds longest) const {
+std::optional<int> Signals::wait(std::chrono::milliseconds longest) const {
   const auto until = std::chrono::steady_clock::now() + longest;
   for (;;) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         until - std::chrono::steady_clock::now());
     if (left.count() < 0) return std::nullopt;
-    const std::optional<int> signal = wait(left);
-    if (!signal || *signal != SIGHUP) return signal;
+    const std::optional<int> signal = next(left);
+    if (signal != SIGHUP) return signal;
+    hang_up_();
   }
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <optional>
+#include <utility>
 
 namespace ssd1b {
 
@@ -16,14 +18,17 @@ class Signals {
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
 
-  /// Blocks until a signal has come or the time is over.
+  /// From now on SIGHUP calls it, wherever signals are waited for.
+  void on_hang_up(std::function<void()> act) { hang_up_ = std::move(act); }
+
+  /// Blocks until SIGTERM or SIGINT has come or the time is over.
   std::optional<int> wait(std::chrono::milliseconds longest) const;
 
-  /// Blocks as long, but for SIGTERM and SIGINT only.
-  std::optional<int> wait_for_end(std::chrono::milliseconds longest) const;
-
  private:
+  std::optional<int> next(std::chrono::milliseconds longest) const;
+
   int descriptor_;
+  std::function<void()> hang_up_ = [] {};
 };
 
 }  // namespace ssd1b

@@ -26,13 +26,18 @@ std::size_t utf8_length(std::string_view text) {
   return is_overlong || is_surrogate || is_beyond ? 0 : length;
 }
 
-/// Control characters in all their guises: C0, DEL, C1, and Unicode's line and paragraph
-/// separators.
+/// Control characters in all their guises: C0, DEL, C1, Unicode's line and paragraph separators and
+/// what turns the direction of writing (U+061C, 200E, 200F, 202A to 202E, 2066 to 2069, FEFF).
 bool is_control(std::string_view character) {
   const auto first = static_cast<unsigned char>(character[0]);
   if (first < 0x20 || first == 0x7F) return true;
   if (first == 0xC2) return static_cast<unsigned char>(character[1]) < 0xA0;
-  return character == "\u2028" || character == "\u2029";
+  const bool may_turn =
+      character.substr(0, 2) == "\xE2\x80" || character.substr(0, 2) == "\xE2\x81";
+  if (!may_turn) return character == "\u061C" || character == "\uFEFF";
+  return (character >= "\u2028" && character <= "\u202E") ||
+         (character >= "\u2066" && character <= "\u2069") || character == "\u200E" ||
+         character == "\u200F";
 }
 
 void append_bytes_escaped(std::string& line, std::string_view bytes) {

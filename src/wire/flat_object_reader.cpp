@@ -140,6 +140,13 @@ double FlatObjectReader::number(const char* name) {
   return value.get<double>();
 }
 
+double FlatObjectReader::duration_ms(const char* name) {
+  constexpr double kWeekMs = 7 * 24 * 3600 * 1000.0;
+  const double value = number(name);
+  if (!(value >= 0.0 && value <= kWeekMs)) refuse_field(name, "between 0 and 604800000");
+  return value;
+}
+
 bool FlatObjectReader::boolean(const char* name) {
   const json value = take(name);
   if (!value.is_boolean()) refuse_field(name, "true or false");

@@ -20,6 +20,7 @@ class FlatObjectReader {
   int small_integer(const char* name, int low = 0, int high = 1 << 24);
   std::uint64_t unsigned_integer(const char* name);
   double number(const char* name);
+  double duration_ms(const char* name);  // of a week at most
   bool boolean(const char* name);
   std::vector<std::string> texts(const char* name);
   std::vector<int> small_integers(const char* name, int low, int high);

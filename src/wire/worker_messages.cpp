@@ -1,3 +1,4 @@
+#include <optional>
 #include <utility>
 
 #include "wire/flat_object_reader.h"
@@ -150,9 +151,9 @@ GeneratedImage result_from(Frame frame) {
   for (std::size_t i = 0; i < codes.size(); ++i) {
     result.warnings.push_back({std::move(codes[i]), std::move(messages[i])});
   }
-  result.timings.text_encoder_ms = fields.number("text_encoder_ms");
-  result.timings.denoise_ms = fields.number("denoise_ms");
-  result.timings.vae_ms = fields.number("vae_ms");
+  result.timings.text_encoder_ms = fields.duration_ms("text_encoder_ms");
+  result.timings.denoise_ms = fields.duration_ms("denoise_ms");
+  result.timings.vae_ms = fields.duration_ms("vae_ms");
   fields.expect_end();
   return result;
 }
@@ -163,7 +164,7 @@ ProgressMessage progress_from(const Frame& frame) {
   message.id = frame.picture;
   message.progress.step = fields.small_integer("step");
   message.progress.steps = fields.small_integer("steps");
-  message.unit_ms = fields.number("unit_ms");
+  message.unit_ms = fields.duration_ms("unit_ms");
   message.unit_pictures = fields.small_integer("unit_pictures", 1, 1024);
   message.leads_unit = fields.boolean("leads_unit");
   fields.expect_end();
@@ -181,17 +182,26 @@ PreviewMessage preview_from(Frame frame) {
   return message;
 }
 
+/// What a worker may say: not what is the edge's or the queue's to say.
+bool is_of_a_worker(ErrorCode code) {
+  return code == ErrorCode::InvalidValue || code == ErrorCode::OutOfMemory ||
+         code >= ErrorCode::InternalError;
+}
+
 /// The code and the message of a FailedMessage or a FatalMessage.
 std::pair<ErrorCode, std::string> fault_from(const Frame& frame) {
   FlatObjectReader fields(frame.json);
   const std::string name = fields.text("code");
   std::string message = fields.text("message");
   fields.expect_end();
+  std::optional<ErrorCode> code;
   try {
-    return {error_code_of(name), std::move(message)};
+    code = error_code_of(name);
   } catch (const Error&) {
     refuse("no error has the name " + name);
   }
+  if (!is_of_a_worker(*code)) refuse("a worker does not fail with " + name);
+  return {*code, std::move(message)};
 }
 
 std::string fault_text(ErrorCode code, const std::string& message) {

@@ -139,6 +139,21 @@ def test_delete_ends_a_running_job(start):
     check_error(server.get(job), 404, "not_found")
 
 
+def test_a_job_that_never_ran_has_not_started(start):
+    server = start(SSD1B_FAKE_MAX_PICTURES=1)
+    running = post_job(server, "delay=50ms", steps=100)
+    wait_for(lambda: server.get(running).json()["status"] == "running")
+    waiting = post_job(server, "an apple")
+    late = post_job(server, "an apple", timeout_ms=300)
+
+    requests.delete(server.url + waiting, timeout=10)
+
+    for job, status in ((waiting, "cancelled"), (late, "failed")):
+        document = wait_for_end(server, job)
+        assert (document["status"], document["started_at"]) == (status, None)
+        assert document["finished_at"] is not None
+
+
 def test_a_failed_job_says_why(server):
     job = post_job(server, "nan@2")
     document = wait_for_end(server, job)

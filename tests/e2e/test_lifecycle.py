@@ -1,6 +1,7 @@
 """Start and end: exit statuses, SIGTERM, the health check command."""
 
 import concurrent.futures
+import os
 import re
 import signal
 import socket
@@ -218,3 +219,54 @@ def test_no_prompt_and_one_access_line_in_the_log(start):
     lines = [line for line in server.text_of_log().splitlines() if "find-me" in line]
     assert len(lines) == 1, server.text_of_log()
     assert "secret" not in server.text_of_log()
+
+
+def write_keys(path, *keys):
+    path.write_text("".join(f"client{i}:{key}\n" for i, key in enumerate(keys)))
+
+
+def status_with(server, key):
+    return server.get("/v1/models", headers={"Authorization": f"Bearer {key}"}).status_code
+
+
+def test_a_hang_up_reads_the_keys_again_also_in_the_grace(start, tmp_path):
+    keys = tmp_path / "keys"
+    write_keys(keys, "first-key-of-this-test")
+    server = start("--api-key-file", keys, "--drain-grace", "20")
+    assert status_with(server, "first-key-of-this-test") == 200
+
+    write_keys(keys, "second-key-of-this-test")
+    server.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: status_with(server, "second-key-of-this-test") == 200)
+    assert status_with(server, "first-key-of-this-test") == 401
+
+    server.terminate()
+    wait_for(lambda: "shutting down" in server.text_of_log())
+    write_keys(keys, "third-key-of-this-test")
+    server.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: status_with(server, "third-key-of-this-test") == 200)
+
+
+def test_a_key_file_that_nobody_writes_to_does_not_stop_the_server(start, tmp_path):
+    keys = tmp_path / "keys"
+    write_keys(keys, "the-key-of-this-test")
+    server = start("--api-key-file", keys)
+    keys.unlink()
+    os.mkfifo(keys)
+
+    server.process.send_signal(signal.SIGHUP)
+
+    wait_for(lambda: "the old ones stay" in server.text_of_log())
+    assert status_with(server, "the-key-of-this-test") == 200
+    server.terminate()
+    assert server.end() == 0
+
+
+def test_nobody_leaves_a_core_file(server):
+    with open(f"/proc/{server.process.pid}/limits") as limits:
+        (core,) = [line.split() for line in limits if line.startswith("Max core file size")]
+    assert core[4:6] == ["0", "0"]
+
+
+def test_lost_log_records_are_counted(server):
+    assert "ssd1b_log_records_dropped_total 0" in server.get("/metrics").text

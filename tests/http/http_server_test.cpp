@@ -60,6 +60,16 @@ TEST(HttpServer, AnswersHeadAsGetWithoutTheBody) {
   EXPECT_EQ(reply.substr(reply.size() - 4), "\r\n\r\n");
 }
 
+TEST(HttpServer, RefusesHeadWithoutABodyToo) {
+  const EdgeServer server;
+
+  const std::string reply =
+      talk(server, "HEAD /hello HTTP/1.1\r\nHost: a\r\nExpect: a-miracle\r\n\r\n");
+
+  EXPECT_EQ(first_status(reply), 417);
+  EXPECT_EQ(reply.substr(reply.size() - 4), "\r\n\r\n");
+}
+
 TEST(HttpServer, RefusesWhatNoRouteTakes) {
   const EdgeServer server;
 

@@ -131,6 +131,11 @@ FakeEngine::Outcome FakeEngine::commit(const Fault& fault, const Picture& pictur
   if (fault.word == "segv") std::raise(SIGSEGV);
   if (fault.word == "exit") _exit(fault.status);
   if (fault.word == "garbage" && options_.garble) options_.garble();
+  if (fault.word == "wrong") {
+    Picture other = picture;
+    ++other.request.seed;
+    return decode(other);
+  }
   if (fault.word == "quiet") {
     std::this_thread::sleep_for(std::chrono::milliseconds(300));  // no tick, but it ends
   }

@@ -149,7 +149,7 @@ TEST(Messages, ANumberThatIsNotFiniteDoesNotLeave) {
 }
 
 TEST(Messages, NumbersArriveToTheLastBit) {
-  for (const double value : {0.1, 1.0 / 3.0, 1e-300, 123456789.123456789, 5e300}) {
+  for (const double value : {0.1, 1.0 / 3.0, 1e-300, 12345678.123456789}) {
     const auto progress = through_the_wire<ProgressMessage>(
         WorkerMessage(ProgressMessage{4, {5, 25}, value, 2, false}));
     EXPECT_EQ(progress.unit_ms, value);
@@ -247,6 +247,21 @@ TEST(Messages, RefusesAPictureWhereNoneBelongs) {
 TEST(Messages, RefusesAnUnknownErrorCode) {
   EXPECT_THAT(refusal_of({FrameType::Fatal, 0, R"({"code":"nonsense","message":""})", {}}),
               HasSubstr("nonsense"));
+}
+
+TEST(Messages, RefusesACodeThatIsNotAWorkersToSay) {
+  for (const char* code : {"invalid_api_key", "queue_full", "cancelled", "not_found"}) {
+    const std::string text = "{\"code\":\"" + std::string(code) + "\",\"message\":\"\"}";
+    EXPECT_THAT(refusal_of({FrameType::Failed, 1, text, {}}), HasSubstr(code));
+  }
+}
+
+TEST(Messages, RefusesATimeThatNothingTakes) {
+  for (const double ms : {-1.0, 1e308}) {
+    GeneratedImage result = example_result();
+    result.timings.vae_ms = ms;
+    EXPECT_THAT(refusal_of(encode(WorkerMessage(FinishedMessage{1, result}))), HasSubstr("vae_ms"));
+  }
 }
 
 }  // namespace

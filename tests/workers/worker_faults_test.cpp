@@ -60,10 +60,11 @@ TEST_F(WorkerFaultsTest, EveryKindOfDeathHasItsReason) {
   expect_right_picture(*submit("lost_once", 3));
   expect_right_picture(*submit("throw_once", 4));
   expect_right_picture(*submit("garbage_once", 5));
+  expect_right_picture(*submit("wrong_once", 6));
 
   EXPECT_EQ(restarts("crash"), 2);
   EXPECT_EQ(restarts("device_lost"), 2);
-  EXPECT_EQ(restarts("protocol"), 1);
+  EXPECT_EQ(restarts("protocol"), 2);
   expect_balanced_books();
 }
 

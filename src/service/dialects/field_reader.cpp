@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t kMaxPromptBytes = 4096;
 constexpr std::size_t kMaxShownBytes = 64;
+constexpr std::size_t kMostNamed = 8;  // unknown fields in one message
 
 /// A text of the client's as a message shows it: cut before it gets long, never inside a character;
 /// control characters as `?`, for a message ends at a NUL and must not steer a terminal.
@@ -62,18 +63,24 @@ std::string number_text(double value) { return Json(value).dump(); }
                                  const std::string& path) {
   std::vector<std::string> strangers;
   for (const std::string& name : unknown) {
-    if (!holds(names.reserved, name)) strangers.push_back(path + shown(name));
+    if (!holds(names.reserved, name))
+      strangers.push_back(path + (name.empty() ? "\"\"" : shown(name)));
   }
   if (strangers.empty()) {
     const std::string name = path + unknown.front();
     throw Error(ErrorCode::NotSupported, name + " is not supported yet", name);
   }
+  const std::string first = strangers.front();
+  const char* verdict = strangers.size() == 1 ? " is no field" : " are no fields";
+  if (strangers.size() > kMostNamed) {
+    strangers[kMostNamed] = "and " + std::to_string(strangers.size() - kMostNamed) + " more";
+    strangers.resize(kMostNamed + 1);
+  }
   std::vector<std::string> fields;
   for (const Field& field : names.known) fields.push_back(field.names.front());
   throw Error(ErrorCode::UnknownField,
-              joined(strangers) + (strangers.size() == 1 ? " is no field" : " are no fields") +
-                  " of this request; its fields are " + joined(fields),
-              strangers.front());
+              joined(strangers) + verdict + " of this request; its fields are " + joined(fields),
+              first);
 }
 
 }  // namespace

@@ -168,9 +168,10 @@ SentReply answer(const RequestHead& head, const std::function<HttpReply()>& hand
   return Exchange(head, handle, frame).run(sink);
 }
 
-std::string render_refusal(const HttpReply& reply, const ReplyFrame& frame) {
+std::string render_refusal(const HttpReply& reply, const ReplyFrame& frame,
+                           const std::string& method) {
   RequestHead stand_in;  // httplib answers only what it has read
-  stand_in.method = "GET";
+  stand_in.method = method == "HEAD" ? "HEAD" : "GET";
   stand_in.target = "/";
   std::string bytes;
   answer(

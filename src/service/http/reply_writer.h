@@ -33,7 +33,9 @@ struct SentReply {
 SentReply answer(const RequestHead& head, const std::function<HttpReply()>& handle,
                  const std::function<ReplyFrame()>& frame, const ByteSink& sink);
 
-/// The reply to a request whose head was refused, which always closes, as bytes.
-std::string render_refusal(const HttpReply& reply, const ReplyFrame& frame);
+/// The reply to a request that was refused before it was whole, which always closes, as bytes.
+/// `method` as far as it was read.
+std::string render_refusal(const HttpReply& reply, const ReplyFrame& frame,
+                           const std::string& method = "");
 
 }  // namespace ssd1b

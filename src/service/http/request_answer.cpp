@@ -138,7 +138,7 @@ std::string RequestAnswerer::refusal(const Connection& connection, const HttpRep
   for (auto& header : doorkeeper_.cross_origin_headers(connection.reader.head().fields)) {
     frame.headers.push_back(std::move(header));
   }
-  std::string bytes = render_refusal(reply, frame);
+  std::string bytes = render_refusal(reply, frame, connection.reader.head().method);
   record(connection, reply.status, bytes.size(), /*is_whole=*/true);
   return bytes;
 }

@@ -117,6 +117,11 @@ struct Metrics::Series {
   Family<Counter>& accept_errors =
       counters(registry, "ssd1b_accept_errors_total", "Failures of accept() by errno");
 
+  Counter& dropped_log_records =
+      counters(registry, "ssd1b_log_records_dropped_total",
+               "Log records that were lost: standard error took them too slowly or not at all")
+          .Add({});
+
   Counter& accepted =
       counters(registry, "ssd1b_pictures_accepted_total", "Pictures that were accepted").Add({});
   Family<Counter>& refused =
@@ -187,6 +192,10 @@ void Metrics::set_connections(const ConnectionCounts& counts) {
   raise_to(series_->connections_accepted, counts.accepted);
   raise_to(series_->connections_refused, counts.refused);
   raise_to(series_->connections_evicted, counts.evicted);
+}
+
+void Metrics::set_dropped_log_records(std::uint64_t count) {
+  raise_to(series_->dropped_log_records, count);
 }
 
 void Metrics::set_accept_errors(int error, std::uint64_t count) {

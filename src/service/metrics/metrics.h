@@ -68,6 +68,9 @@ class Metrics {
   void set_queue(int queued_pictures, int running_pictures, std::int64_t queued_bytes);
   void set_worker(const std::string& device, bool is_ready, std::int64_t memory_bytes);
 
+  /// So many log records were lost since the start.
+  void set_dropped_log_records(std::uint64_t count);
+
  private:
   struct Series;
   std::unique_ptr<Series> series_;

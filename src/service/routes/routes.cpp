@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "logging/log.h"
 #include "service/dialects/dialect.h"
 #include "service/dialects/write_json.h"
 #include "service/routes/job_routes.h"
@@ -26,6 +27,7 @@ HttpHandler pictures_in(const Shared& service, const Dialect& dialect) {
 HttpReply get_metrics(const Service& service) {
   HttpReply reply;
   reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  service.metrics().set_dropped_log_records(dropped_log_records());
   reply.body = service.metrics().text();
   return reply;
 }

@@ -235,7 +235,10 @@ void ControlLoop::receive(int index, Clock::time_point now) {
     } else if (const auto* progress = std::get_if<ProgressMessage>(&message)) {
       desk_.handle(index, *progress);
     } else if (auto* finished = std::get_if<FinishedMessage>(&message)) {
-      desk_.handle(index, std::move(*finished));
+      if (!desk_.handle(index, std::move(*finished))) {
+        worker.end_as_garbled(now, "a picture is not the one that was ordered");
+        break;
+      }
     } else if (const auto* failed = std::get_if<FailedMessage>(&message)) {
       desk_.handle(index, *failed);
     }

@@ -23,6 +23,11 @@ Outcome outcome_of(ErrorCode code) {
   return Outcome::Failed;
 }
 
+bool is_of(const GenerationRequest& request, const GeneratedImage& result) {
+  return result.seed == request.seed && result.image.width_px == request.width_px &&
+         result.image.height_px == request.height_px;
+}
+
 }  // namespace
 
 void Desk::add_device(const std::string& device) {
@@ -202,16 +207,18 @@ void Desk::handle(int worker, const ProgressMessage& message) {
   notices.progressed(accepted->job, message.progress);
 }
 
-void Desk::handle(int worker, FinishedMessage message) {
+bool Desk::handle(int worker, FinishedMessage message) {
   Notices notices;
   const std::lock_guard lock(mutex_);
   Accepted* accepted = find_held(message.id, worker);
-  if (!accepted) return;
+  if (!accepted) return true;
+  if (!is_of(accepted->job->request(), message.result)) return false;
   StageTimings& timings = message.result.timings;
   seats_[worker].estimate.observe_rest(accepted->work.latent_pixels,
                                        (timings.text_encoder_ms + timings.vae_ms) / 1000.0);
   timings.queue_ms = 1000.0 * seconds_between(accepted->accepted_at, *accepted->started_at);
   succeed(message.id, std::move(message.result), notices);
+  return true;
 }
 
 void Desk::handle(int worker, const FailedMessage& message) {

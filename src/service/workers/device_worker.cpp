@@ -95,11 +95,14 @@ std::vector<WorkerMessage> DeviceWorker::receive(Clock::time_point now) {
     if (!received.frames.empty()) watch_.sign_of_life(now);
     if (received.is_closed) begin_end(now, std::nullopt, /*is_to_be_killed=*/false);
   } catch (const Error& error) {
-    log_error("worker ended: its messages are garbled",
-              {{"device", device_}, {"reason", error.what()}});
-    begin_end(now, RestartReason::Protocol, /*is_to_be_killed=*/true);
+    end_as_garbled(now, error.what());
   }
   return messages;
+}
+
+void DeviceWorker::end_as_garbled(Clock::time_point now, const std::string& what) {
+  log_error("worker ended: its messages are garbled", {{"device", device_}, {"reason", what}});
+  begin_end(now, RestartReason::Protocol, /*is_to_be_killed=*/true);
 }
 
 /// A model may come from a slow disk, and the libraries too, before the first line of the program

@@ -71,6 +71,8 @@ class DeviceWorker {
   /// What it has said. A garbled frame or the end of the stream makes it Ending. Keeps Ready and
   /// Fatal in mind itself and returns them too.
   std::vector<WorkerMessage> receive(Clock::time_point now);
+  /// Ends a process that says what cannot be.
+  void end_as_garbled(Clock::time_point now, const std::string& what);
 
   GapWatch& watch() { return watch_; }
   /// Ends it where it has been silent for too long; whether it was.

@@ -89,7 +89,7 @@ void ChunkedBody::read_size(char c) {
 void ChunkedBody::read_extension(char c) {
   if (c == '\r') {
     part_ = Part::SizeLf;
-  } else if (c != '\t' && (c < 0x20 || c == 0x7f)) {
+  } else if (c != '\t' && (c < 0x20 || c >= 0x7f)) {
     refuse("a chunk's extension must be plain text");
   } else if (++aside_bytes_ > kMaxAsideBytes) {
     refuse("the extensions and the trailer of a body must be at most 4096 bytes long together");

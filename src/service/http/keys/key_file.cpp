@@ -126,6 +126,10 @@ KeyEntry read_entry(const std::vector<std::string_view>& words, bool& is_plain_t
   return entry;
 }
 
+[[noreturn]] void refuse_file(const std::filesystem::path& path) {
+  throw Error(ErrorCode::Usage, "the key file " + path.string() + " must be a readable file");
+}
+
 void check_unique(const std::vector<KeyEntry>& entries, const KeyEntry& entry, const Place& place) {
   for (const KeyEntry& each : entries) {
     if (each.name == entry.name) refuse(place, "a name must stand in one line only");
@@ -166,13 +170,14 @@ KeyFile parse_key_file(std::string_view text, const std::string& origin) {
 }
 
 KeyFile read_key_file(const std::filesystem::path& path) {
+  std::error_code ignored;
+  // A fifo would keep the caller waiting for whoever writes to it.
+  if (!std::filesystem::is_regular_file(path, ignored)) refuse_file(path);
   std::ifstream in(path, std::ios::binary);
   std::string text(kMaxFileBytes + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(std::max<std::streamsize>(in.gcount(), 0)));
-  if (!in.is_open() || in.bad() || std::filesystem::is_directory(path)) {
-    throw Error(ErrorCode::Usage, "the key file " + path.string() + " must be a readable file");
-  }
+  if (!in.is_open() || in.bad()) refuse_file(path);
   if (text.size() > kMaxFileBytes) {
     throw Error(ErrorCode::Usage, "the key file " + path.string() + " must be at most 1 MiB long");
   }
