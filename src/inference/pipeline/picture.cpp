@@ -47,7 +47,7 @@ at::Tensor Picture::model_input() const {
   return encoding_->conditioning.rows() == 2 ? at::cat({latents, latents}) : latents;
 }
 
-double Picture::timestep() const { return scheduler_->next()->timestep; }
+double Picture::timestep() const { return *scheduler_->next_timestep(); }
 
 void Picture::feed(const at::Tensor& output) {
   if (encoding_->conditioning.rows() == 2) {
@@ -58,7 +58,7 @@ void Picture::feed(const at::Tensor& output) {
     scheduler_->feed(output);
   }
   ++calls_done_;
-  if (!scheduler_->next()) {
+  if (!scheduler_->next_timestep()) {
     is_complete_ = true;
     stage_ = Stage::Decode;
   }

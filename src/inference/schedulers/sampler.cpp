@@ -10,13 +10,9 @@
 
 namespace ssd1b {
 
-std::optional<SchedulerCall> Sampler::next() const {
+std::optional<double> Sampler::next_timestep() const {
   if (index_ >= timesteps_.size()) return std::nullopt;
-  SchedulerCall call;
-  call.timestep = timesteps_[index_];
-  const at::Tensor divisor = input_divisor();
-  if (divisor.defined()) call.input_scale = 1.0 / divisor.item<double>();
-  return call;
+  return timesteps_[index_];
 }
 
 void Sampler::feed(const at::Tensor& model_output) {
@@ -32,8 +28,6 @@ at::Tensor Sampler::model_input() const {
   return divisor.defined() ? latents_ / divisor : latents_;
 }
 
-double Sampler::init_noise_sigma() const { return noise_sigma_; }
-
 void Sampler::begin(std::vector<double> timesteps, int calls_per_step,
                     const at::Tensor& noise_sigma) {
   timesteps_ = std::move(timesteps);
@@ -44,8 +38,7 @@ void Sampler::begin(std::vector<double> timesteps, int calls_per_step,
                                              std::to_string(start_.steps) + ", got " +
                                              std::to_string(start_.start_index));
   }
-  first_index_ = index_ = first;
-  if (noise_sigma.defined()) noise_sigma_ = noise_sigma.item<double>();
+  index_ = first;
   if (start_.image.defined()) {
     latents_ = noised(start_.image, start_.noise);
   } else {
