@@ -1,6 +1,7 @@
 #include <array>
 
 #include "inference/weights/model_folder.h"
+#include "inference/weights/name_matching.h"
 #include "inference/weights/single_file/checkpoint_family.h"
 #include "inference/weights/single_file/ldm_text_encoders.h"
 #include "inference/weights/single_file/ldm_unet.h"
@@ -21,8 +22,8 @@ void check_prefixes(const SafetensorsFile& file) {
                                                     kTextEncoder2Prefix};
   for (const TensorInfo& tensor : file.tensors()) {
     bool has_place = is_known_leftover(tensor.name);
-    for (const std::string prefix : kPrefixes) {
-      has_place = has_place || tensor.name.compare(0, prefix.size(), prefix) == 0;
+    for (const char* prefix : kPrefixes) {
+      has_place = has_place || starts_with(tensor.name, prefix);
     }
     if (!has_place) {
       throw Error(ErrorCode::BadModel,
