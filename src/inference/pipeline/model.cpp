@@ -13,6 +13,7 @@
 #include "inference/pipeline/devices.h"
 #include "inference/unet/family.h"
 #include "inference/weights/bind.h"
+#include "inference/weights/convert.h"
 #include "inference/weights/lora/lora.h"
 #include "logging/log.h"
 
