@@ -117,9 +117,4 @@ BindingPlan plan_parameters(const ComponentWeights& weights, const ParameterWalk
   return planner.finish(options.skipped_prefixes);
 }
 
-void load_parameters(const ComponentWeights& weights, const ParameterWalk& walk,
-                     const LoadOptions& options) {
-  fill_parameters(plan_parameters(weights, walk, options), options);
-}
-
 }  // namespace ssd1b

@@ -23,8 +23,6 @@ class ModelFolder {
                           const std::filesystem::path& shipped_models = {});
 
   const std::filesystem::path& path() const { return path_; }
-  /// model_index.json.
-  const ConfigDocument& index() const { return index_; }
   /// The config of unet, vae, text_encoder, text_encoder_2 or scheduler. A component that no model
   /// of ours has is a bug: Error(InternalError).
   const ConfigDocument& config(const std::string& component) const;
