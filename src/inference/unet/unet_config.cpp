@@ -24,13 +24,9 @@ bool is_listed(const ConfigDocument& document, const std::string& key) {
 }
 
 /// The integer of a key, or the default where the key is absent; null is no number.
-std::int64_t integer_between(const ConfigDocument& document, const std::string& key,
-                             std::int64_t standard, std::int64_t least, std::int64_t most) {
-  if (!is_listed(document, key)) return standard;
-  const std::int64_t value = document.integer(key);
-  document.require(least <= value && value <= most, key,
-                   "an integer from " + std::to_string(least) + " to " + std::to_string(most));
-  return value;
+std::int64_t integer_or(const ConfigDocument& document, const std::string& key,
+                        std::int64_t standard, const IntegerRange& range) {
+  return is_listed(document, key) ? document.integer(key, range) : standard;
 }
 
 double positive_number(const ConfigDocument& document, const std::string& key, double standard) {
@@ -227,7 +223,7 @@ void read_up(const ConfigDocument& document, const Levels& levels, UNetConfig& c
 void read_embeddings(const ConfigDocument& document, const Levels& levels, UNetConfig& config) {
   config.time_width = levels.channels.front() * 4;
   if (document.has("time_embedding_dim")) {
-    config.time_width = integer_between(document, "time_embedding_dim", 0, 1, 4 * kMaxWidth);
+    config.time_width = document.integer("time_embedding_dim", {1, 4 * kMaxWidth});
   }
   config.activation = diffusers_activation(document, "act_fn").value_or(Activation::Silu);
   const std::string shift = document.optional_text("resnet_time_scale_shift").value_or("default");
@@ -243,7 +239,7 @@ void read_embeddings(const ConfigDocument& document, const Levels& levels, UNetC
   document.require(levels.channels.front() / 2 - config.freq_shift > 0.0, "freq_shift",
                    "below half of the first of block_out_channels");
   if (document.has("time_cond_proj_dim")) {
-    config.guidance_width = integer_between(document, "time_cond_proj_dim", 0, 4, kMaxWidth);
+    config.guidance_width = document.integer("time_cond_proj_dim", {4, kMaxWidth});
   }
   const Integers widths =
       integers_between(document, "cross_attention_dim", levels.size(), 1280, kMaxWidth);
@@ -251,9 +247,7 @@ void read_embeddings(const ConfigDocument& document, const Levels& levels, UNetC
   document.require(std::count(widths.begin(), widths.end(), widths.front()) ==
                        static_cast<std::ptrdiff_t>(widths.size()),
                    "cross_attention_dim", "one number: a prompt has one width");
-  document.require(document.has("addition_time_embed_dim"), "addition_time_embed_dim",
-                   "an integer");
-  config.time_id_width = integer_between(document, "addition_time_embed_dim", 0, 2, kMaxWidth);
+  config.time_id_width = document.integer("addition_time_embed_dim", {2, kMaxWidth});
   const std::int64_t inputs = document.integer("projection_class_embeddings_input_dim");
   document.require(
       kTimeIds * config.time_id_width < inputs && inputs <= 16 * kMaxWidth,
@@ -263,16 +257,16 @@ void read_embeddings(const ConfigDocument& document, const Levels& levels, UNetC
 }
 
 void read_norms_and_convolutions(const ConfigDocument& document, UNetConfig& config) {
-  config.norm_groups = integer_between(document, "norm_num_groups", 32, 1, kMaxWidth);
+  config.norm_groups = integer_or(document, "norm_num_groups", 32, {1, kMaxWidth});
   for (const UNetBlockConfig& block : config.down_blocks) {
     document.require(block.channels % config.norm_groups == 0, "norm_num_groups",
                      "a divisor of each of block_out_channels");
   }
   config.norm_eps = positive_number(document, "norm_eps", 1e-5);
-  config.downsample_padding = integer_between(document, "downsample_padding", 1, 0, 1);
+  config.downsample_padding = integer_or(document, "downsample_padding", 1, {0, 1});
   config.mid_block_scale_factor = positive_number(document, "mid_block_scale_factor", 1.0);
-  config.conv_in_kernel = integer_between(document, "conv_in_kernel", 3, 1, kMaxKernel);
-  config.conv_out_kernel = integer_between(document, "conv_out_kernel", 3, 1, kMaxKernel);
+  config.conv_in_kernel = integer_or(document, "conv_in_kernel", 3, {1, kMaxKernel});
+  config.conv_out_kernel = integer_or(document, "conv_out_kernel", 3, {1, kMaxKernel});
   document.require(config.conv_in_kernel % 2 == 1, "conv_in_kernel", "odd");
   document.require(config.conv_out_kernel % 2 == 1, "conv_out_kernel", "odd");
 }
@@ -282,8 +276,8 @@ void read_norms_and_convolutions(const ConfigDocument& document, UNetConfig& con
 UNetConfig UNetConfig::from(const ConfigDocument& document) {
   refuse_what_is_not_built(document);
   UNetConfig config;
-  config.in_channels = integer_between(document, "in_channels", 4, 1, kMaxWidth);
-  config.out_channels = integer_between(document, "out_channels", 4, 1, kMaxWidth);
+  config.in_channels = integer_or(document, "in_channels", 4, {1, kMaxWidth});
+  config.out_channels = integer_or(document, "out_channels", 4, {1, kMaxWidth});
   if (document.has("sample_size")) {
     const std::vector<std::int64_t> sides = document.integers_or_one("sample_size", 2);
     document.require(sides[0] == sides[1] && sides[0] >= 1 && sides[0] <= kMaxWidth, "sample_size",
