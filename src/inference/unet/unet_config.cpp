@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "inference/layers/diffusers_activation.h"
+#include "inference/unet/refuse_unbuilt.h"
 
 namespace ssd1b {
 namespace {
@@ -45,43 +46,6 @@ Integers integers_between(const ConfigDocument& document, const std::string& key
                      "made of integers from 1 to " + std::to_string(most));
   }
   return values;
-}
-
-void refuse_unless_text(const ConfigDocument& document, const std::string& key,
-                        const std::vector<std::string>& known) {
-  const std::optional<std::string> value = document.optional_text(key);
-  if (!value || std::find(known.begin(), known.end(), *value) != known.end()) return;
-  document.fail(key, known.front() + " (this program knows no other)");
-}
-
-void refuse_unless_null(const ConfigDocument& document, const std::string& key) {
-  document.require(!document.has(key), key, "null (this program knows no other)");
-}
-
-void refuse_true(const ConfigDocument& document, const std::string& key) {
-  document.require(document.is_all_false(key), key, "false (this program knows no other)");
-}
-
-/// Everything that diffusers' class can do and no relative of SDXL does. Not here, because the
-/// blocks that this program has do not read them: cross_attention_norm, dropout,
-/// mid_block_only_cross_attention, resnet_out_scale_factor, resnet_skip_time_act, upcast_attention
-/// (its effect ended with fused attention).
-void refuse_what_is_not_built(const ConfigDocument& document) {
-  refuse_unless_text(document, "_class_name", {"UNet2DConditionModel"});
-  refuse_unless_text(document, "attention_type", {"default"});
-  refuse_unless_text(document, "time_embedding_type", {"positional"});
-  for (const char* key :
-       {"class_embed_type", "encoder_hid_dim", "encoder_hid_dim_type", "num_class_embeds"}) {
-    refuse_unless_null(document, key);
-  }
-  refuse_true(document, "class_embeddings_concat");
-  refuse_true(document, "dual_cross_attention");
-  refuse_true(document, "only_cross_attention");
-  // diffusers itself refuses it: attention_head_dim counts the heads, whatever its name says.
-  document.require(!document.has("num_attention_heads"), "num_attention_heads",
-                   "null (attention_head_dim counts the heads)");
-  document.require(document.optional_text("addition_embed_type") == "text_time",
-                   "addition_embed_type", "text_time, as in SDXL and its relatives");
 }
 
 /// Depths of the transformers of one level: a number for all its layers or a list of theirs.
