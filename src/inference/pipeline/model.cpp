@@ -265,7 +265,7 @@ void Model::load_networks() {
     const ParameterWalk walk = [&](ParameterVisitor& visitor) {
       visit_parameters(*encoder, Scope(visitor, ""));
     };
-    text_encoder_homes.push_back(std::make_unique<ParameterHome>(walk, device));
+    text_encoder_homes.emplace_back(walk, device);
   }
 }
 
