@@ -65,7 +65,7 @@ bool is_known_leftover(const std::string& name) {
   for (const char* start : kStarts) {
     if (starts_with(name, start)) return true;
   }
-  // v_pred and ztsnr say how a model was trained; diffusers does not read them either.
+  // v_pred and ztsnr say how a model was trained: ModelFolder::training_marks.
   constexpr std::array<const char*, 6> kNames = {"logit_scale", "denoiser.sigmas", "alphas_cumprod",
                                                  "betas",       "v_pred",          "ztsnr"};
   return ends_with(name, "position_ids") ||

@@ -16,6 +16,21 @@ constexpr const char* kVaePrefix = "first_stage_model.";
 constexpr const char* kTextEncoderPrefix = "conditioner.embedders.0.transformer.";
 constexpr const char* kTextEncoder2Prefix = "conditioner.embedders.1.model.";
 
+constexpr std::array<TrainingMark, 2> kTrainingMarks = {{
+    {"v_pred", R"("prediction_type": "v_prediction")"},
+    {"ztsnr", R"("rescale_betas_zero_snr": true)"},
+}};
+
+std::vector<TrainingMark> training_marks_of(const SafetensorsFile& file) {
+  std::vector<TrainingMark> marks;
+  for (const TensorInfo& tensor : file.tensors()) {
+    for (const TrainingMark& mark : kTrainingMarks) {
+      if (tensor.name == mark.name) marks.push_back(mark);
+    }
+  }
+  return marks;
+}
+
 /// Every tensor must be of a component or one that known tools leave behind.
 void check_prefixes(const SafetensorsFile& file) {
   constexpr std::array<const char*, 4> kPrefixes = {kUNetPrefix, kVaePrefix, kTextEncoderPrefix,
@@ -48,6 +63,7 @@ ModelFolder ModelFolder::open_single_file(const std::filesystem::path& path,
 
   ModelFolder model(shipped.object("model_index"));
   model.path_ = path;
+  model.training_marks_ = training_marks_of(file);
   const auto add = [&](const std::string& component, LdmComponent read) {
     model.configs_.emplace(component, shipped.object(component).with(read.config));
     model.weights_[component] = std::move(read.weights);
