@@ -12,7 +12,7 @@
 
 #include "inference/layers/cuda_kernels.h"
 #include "inference/pipeline/devices.h"
-#include "inference/pipeline/precision.h"
+#include "inference/weights/convert.h"
 
 namespace ssd1b {
 namespace {

@@ -100,7 +100,7 @@ class Probe {
     load.dtype = dtype_;
     load.device = device_;
     if (!options_.plain) load.on_filled = WeightArranger();
-    load_parameters(model_.weights(component), walk, load);
+    fill_parameters(plan_parameters(model_.weights(component), walk, load), load);
     NamedTensors results;
     for (int i = 0; i < options_.repeat; ++i) {
       const auto start = std::chrono::steady_clock::now();

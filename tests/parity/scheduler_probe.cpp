@@ -31,6 +31,10 @@ at::Tensor answer_of(const at::Tensor& input, double timestep) {
   return 0.8 * at::sin(1.7 * input + 0.003 * timestep + places) + 0.3 * input;
 }
 
+double size_of(const at::Tensor& values) {
+  return values.to(at::kFloat).abs().sum().item<double>();
+}
+
 void write(std::ofstream& file, const at::Tensor& latents) {
   const at::Tensor values = latents.to(at::kFloat).contiguous();
   file.write(static_cast<const char*>(values.const_data_ptr()),
@@ -60,15 +64,13 @@ Json sample(const Json& job, std::ofstream& file) {
       config.is_string() ? config.get<std::string>() : config.dump(), "scheduler_config.json");
   const ssd1b::SchedulerChoice choice(document);
   const auto scheduler = choice.make(choice.name_of(job.at("name")), start_of(job));
-  Json answer = {{"total_calls", scheduler->total_calls()},
-                 {"init_noise_sigma", scheduler->init_noise_sigma()},
-                 {"timesteps", Json::array()},
-                 {"input_scales", Json::array()}};
+  Json answer = {{"timesteps", Json::array()}, {"input_scales", Json::array()}};
   write(file, scheduler->latents());
-  while (const auto call = scheduler->next()) {
-    answer["timesteps"].push_back(call->timestep);
-    answer["input_scales"].push_back(call->input_scale);
-    scheduler->feed(answer_of(scheduler->model_input(), call->timestep));
+  while (const auto timestep = scheduler->next_timestep()) {
+    const at::Tensor input = scheduler->model_input();
+    answer["timesteps"].push_back(*timestep);
+    answer["input_scales"].push_back(size_of(input) / size_of(scheduler->latents()));
+    scheduler->feed(answer_of(input, *timestep));
     write(file, scheduler->latents());
   }
   return answer;

@@ -233,9 +233,24 @@ def test_the_test_writes_what_diffusers_reads_as_a_single_file(single_folder, tm
     for component in ("unet", "vae", "text_encoder_2"):
         theirs = getattr(pipe, component).state_dict()
         assert_same_bits(read(tmp_path, file, component), {k: v for k, v in theirs.items() if "position_ids" not in k})
-    # The marks of a checkpoint of v-prediction change nothing: neither there nor here.
+    # The marks of a checkpoint of v-prediction change nothing: neither there nor here, where it is said.
     ours = json.loads(run(file, "scheduler", "--config", "--shipped", REPO / "models").stdout)
     assert pipe.scheduler.config.prediction_type == ours["prediction_type"] == "epsilon"
+
+
+@pytest.mark.parametrize("marks", [True, False])
+def test_marks_that_are_not_followed_are_warned_of(single_folder, tmp_path, marks):
+    file = write_single_file(single_folder("ssd-1b"), tmp_path / "one.safetensors", leftovers=False, marks=marks)
+    picture = ["--prompt", "x", "--steps", "1", "--width", "64", "--height", "64", "--output", tmp_path / "x.png"]
+    done = subprocess.run(
+        [BIN_DIR / "ssd1b-generate", "--model", file, *picture], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    warnings = [line for line in done.stderr.splitlines() if "mark=" in line]
+    assert len(warnings) == (2 if marks else 0), done.stderr
+    for mark, setting in {"v_pred": "v_prediction", "ztsnr": "rescale_betas_zero_snr"}.items() if marks else ():
+        (warning,) = [line for line in warnings if f"mark={mark} " in line]
+        assert "warn" in warning and str(file) in warning and setting in warning, warning
 
 
 def changed_names(tensors, change):

@@ -32,11 +32,5 @@ TEST(ChoosePrecision, RefusesAnotherName) {
   EXPECT_THROW(choose_precision("auto", "half", kCpu, true), Error);
 }
 
-TEST(DtypeName, IsTheOptionsOwn) {
-  EXPECT_EQ(dtype_name(at::kFloat), "float32");
-  EXPECT_EQ(dtype_name(at::kHalf), "float16");
-  EXPECT_EQ(dtype_name(at::kBFloat16), "bfloat16");
-}
-
 }  // namespace
 }  // namespace ssd1b

@@ -46,9 +46,10 @@ class BindTest : public ::testing::Test {
     write_safetensors(folder_ / "unet.safetensors", tensors_);
     const auto weights =
         collect_weights("unet", {SafetensorsFile::open(folder_ / "unet.safetensors")});
-    load_parameters(
-        weights, [&](ParameterVisitor& visitor) { visit_parameters(module_, Scope(visitor, "")); },
-        options);
+    const auto walk = [&](ParameterVisitor& visitor) {
+      visit_parameters(module_, Scope(visitor, ""));
+    };
+    fill_parameters(plan_parameters(weights, walk, options), options);
   }
 
   std::string refusal(const LoadOptions& options = {}) {
@@ -192,9 +193,10 @@ TEST(Bind, ReadsAMatrixTheOtherWayRound) {
   weights.tensors.at("p").shape = {3, 2};
   Parameter parameter{{3, 2}};
 
-  load_parameters(weights,
-                  [&](ParameterVisitor& visitor) { Scope(visitor, "").parameter("p", parameter); },
-                  {});
+  const auto walk = [&](ParameterVisitor& visitor) {
+    Scope(visitor, "").parameter("p", parameter);
+  };
+  fill_parameters(plan_parameters(weights, walk, {}), {});
 
   EXPECT_TRUE(at::equal(parameter.value, counting({2, 3}, 0).t()));
 }
@@ -248,14 +250,12 @@ TEST(Bind, HoldsWeightsInMemoryOnceAlsoWhereTheyChangeTheirForm) {
   std::ofstream("/proc/self/clear_refs") << "5";  // the peak counts from here
   const std::int64_t before = peak_kib();
 
-  load_parameters(
-      weights,
-      [&](ParameterVisitor& visitor) {
-        for (std::size_t i = 0; i < parameters.size(); ++i) {
-          Scope(visitor, "").parameter(std::to_string(i), parameters[i]);
-        }
-      },
-      options);
+  const auto walk = [&](ParameterVisitor& visitor) {
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      Scope(visitor, "").parameter(std::to_string(i), parameters[i]);
+    }
+  };
+  fill_parameters(plan_parameters(weights, walk, options), options);
 
   const double weight_kib = 4.0 * kRows * kColumns * kTensors / 1024;
   EXPECT_LT(static_cast<double>(peak_kib() - before), 1.4 * weight_kib);

@@ -98,6 +98,27 @@ TEST(ConfigDocument, NamesFileKeyAndValueOfAWrongType) {
   EXPECT_THAT(refusal_of([&] { config.object("o").integer("k"); }), HasSubstr("o.k must be"));
 }
 
+TEST(ConfigDocument, KeepsIntegersInTheirRange) {
+  const ConfigDocument config = document(R"({"low": 0, "least": 1, "most": 8, "high": 9})");
+
+  EXPECT_EQ(config.integer("least", {1, 8}), 1);
+  EXPECT_EQ(config.integer("most", {1, 8}), 8);
+  EXPECT_EQ(config.integer_or("most", 2, {1, 8}), 8);
+  EXPECT_EQ(config.integer_or("absent", 2, {1, 8}), 2);
+  EXPECT_EQ(refusal_of([&] {
+              config.integer("low", {1, 8});
+            }),
+            "unet/config.json: low must be an integer from 1 to 8, got 0");
+  EXPECT_EQ(refusal_of([&] {
+              config.integer_or("high", 2, {1, 8});
+            }),
+            "unet/config.json: high must be an integer from 1 to 8, got 9");
+  EXPECT_EQ(refusal_of([&] {
+              config.integer_or("absent", 9, {1, 8});
+            }),
+            "unet/config.json: absent must be an integer from 1 to 8, got nothing");
+}
+
 TEST(ConfigDocument, RefusesWhatIsNoSoundJson) {
   const std::vector<std::string> texts = {
       "",

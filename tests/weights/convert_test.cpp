@@ -94,5 +94,11 @@ TEST(Convert, NamesTheIndexBehindABlock) {
   EXPECT_EQ(element_value(Dtype::F32, values.data(), 4321), 1e30F);
 }
 
+TEST(DtypeName, IsTheOptionsOwn) {
+  EXPECT_EQ(dtype_name(at::kFloat), "float32");
+  EXPECT_EQ(dtype_name(at::kHalf), "float16");
+  EXPECT_EQ(dtype_name(at::kBFloat16), "bfloat16");
+}
+
 }  // namespace
 }  // namespace ssd1b

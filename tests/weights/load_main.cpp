@@ -53,12 +53,10 @@ void run(const Arguments& arguments) {
   for (const auto& [name, source] : weights.tensors) parameters[name] = Parameter(source.shape);
   LoadOptions options;
   options.dtype = torch_dtype;
-  load_parameters(
-      weights,
-      [&](ParameterVisitor& visitor) {
-        for (auto& [name, parameter] : parameters) visitor.visit(name, parameter);
-      },
-      options);
+  const auto walk = [&](ParameterVisitor& visitor) {
+    for (auto& [name, parameter] : parameters) visitor.visit(name, parameter);
+  };
+  fill_parameters(plan_parameters(weights, walk, options), options);
   std::map<std::string, TensorData> read;
   for (const auto& [name, parameter] : parameters) read[name] = data_of(parameter.value, dtype);
   write_safetensors(arguments.output, read);

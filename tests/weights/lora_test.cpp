@@ -50,9 +50,10 @@ class LoraTest : public ::testing::Test {
   void fill(at::ScalarType dtype = at::kFloat) {
     LoadOptions options;
     options.dtype = dtype;
-    load_parameters(
-        unet_, [&](ParameterVisitor& visitor) { visit_parameters(module_, Scope(visitor, "")); },
-        options);
+    const auto walk = [&](ParameterVisitor& visitor) {
+      visit_parameters(module_, Scope(visitor, ""));
+    };
+    fill_parameters(plan_parameters(unet_, walk, options), options);
   }
 
   TemporaryFolder folder_;

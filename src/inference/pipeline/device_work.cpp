@@ -10,6 +10,7 @@
 
 #include "inference/layers/cuda_kernels.h"
 #include "inference/pipeline/devices.h"
+#include "inference/weights/convert.h"
 #include "logging/log.h"
 
 namespace ssd1b {

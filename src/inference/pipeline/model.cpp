@@ -13,6 +13,7 @@
 #include "inference/pipeline/devices.h"
 #include "inference/unet/family.h"
 #include "inference/weights/bind.h"
+#include "inference/weights/convert.h"
 #include "inference/weights/lora/lora.h"
 #include "logging/log.h"
 
@@ -152,6 +153,17 @@ void add_loras(ModelFolder& folder, const std::vector<LoraOption>& loras,
   }
 }
 
+/// What such a model makes with its family's settings is noise.
+void warn_of_training_marks(const ModelFolder& folder) {
+  for (const TrainingMark& mark : folder.training_marks()) {
+    log_warn("the file's mark is not followed, its pictures may be noise",
+             {{"file", folder.path().string()},
+              {"mark", mark.name},
+              {"remedy", "save it as a model folder and put " + std::string(mark.setting) +
+                             " into its scheduler/scheduler_config.json"}});
+  }
+}
+
 std::optional<int> capability_of(const c10::Device& device) {
   return device.is_cpu() ? std::nullopt
                          : std::optional<int>(compute_capability_major(device.index()));
@@ -206,6 +218,7 @@ Model::Model(const ModelOptions& options, const c10::Device& device_of)
   info.cuda_version = cuda_version(device);
   set_defaults(info, folder_, unet_config, vae_config, schedulers);
 
+  warn_of_training_marks(folder_);
   add_loras(folder_, options.loras, info.type);
   plan_memory(options);
   load_networks();
@@ -264,7 +277,7 @@ void Model::load_networks() {
     const ParameterWalk walk = [&](ParameterVisitor& visitor) {
       visit_parameters(*encoder, Scope(visitor, ""));
     };
-    text_encoder_homes.push_back(std::make_unique<ParameterHome>(walk, device));
+    text_encoder_homes.emplace_back(walk, device);
   }
 }
 

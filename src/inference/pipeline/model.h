@@ -20,8 +20,9 @@
 
 namespace ssd1b {
 
-/// A model folder in memory: the networks with their weights, the tokenizers, the schedulers. Does
-/// not change after loading, but for the VAE's second copy.
+/// A model folder in memory: the networks with their weights, the tokenizers, the schedulers.
+/// After loading two things change: the VAE's second copy comes, and the text encoders' values move
+/// with their homes. Both need it not const.
 class Model {
  public:
   /// Loads everything; the device has been opened. Throws Error(BadModel).
@@ -53,7 +54,7 @@ class Model {
   ModelInfo info;
   MemoryPlan memory;
   /// Of text encoders that do not stay on the device; empty where they do.
-  std::vector<std::unique_ptr<ParameterHome>> text_encoder_homes;
+  std::vector<ParameterHome> text_encoder_homes;
 
  private:
   std::unique_ptr<Vae> full_precision_vae_;

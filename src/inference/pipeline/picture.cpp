@@ -62,7 +62,7 @@ void Picture::feed(const at::Tensor& output) {
     scheduler_->feed(output);
   }
   ++calls_done_;
-  if (!scheduler_->next()) {
+  if (!scheduler_->next_timestep()) {
     is_complete_ = true;
     stage_ = Stage::Decode;
   }

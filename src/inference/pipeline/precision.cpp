@@ -37,17 +37,4 @@ Precision choose_precision(const std::string& dtype, const std::string& vae_dtyp
   return precision;
 }
 
-std::string dtype_name(at::ScalarType dtype) {
-  switch (dtype) {
-    case at::kFloat:
-      return "float32";
-    case at::kHalf:
-      return "float16";
-    case at::kBFloat16:
-      return "bfloat16";
-    default:
-      throw Error(ErrorCode::InternalError, "a dtype without a name: this is a bug");
-  }
-}
-
 }  // namespace ssd1b

@@ -20,7 +20,4 @@ struct Precision {
 Precision choose_precision(const std::string& dtype, const std::string& vae_dtype,
                            std::optional<int> capability, bool vae_needs_upcast);
 
-/// float32, float16 or bfloat16.
-std::string dtype_name(at::ScalarType dtype);
-
 }  // namespace ssd1b

@@ -46,22 +46,22 @@ std::string joined(const std::vector<std::string>& words) {
 /// begin() throws because only some of them fit.
 class VisitOfEncoders {
  public:
-  explicit VisitOfEncoders(const Model& model) : model_(model) {}
+  explicit VisitOfEncoders(Model& model) : model_(model) {}
   ~VisitOfEncoders() {
     if (model_.text_encoder_homes.empty()) return;
-    for (const auto& home : model_.text_encoder_homes) home->come_home();
+    for (ParameterHome& home : model_.text_encoder_homes) home.come_home();
     give_back_free_memory(model_.device);
   }
   void begin() {
     if (model_.text_encoder_homes.empty()) return;
     give_back_free_memory(model_.device);
-    for (const auto& home : model_.text_encoder_homes) home->go_to_device();
+    for (ParameterHome& home : model_.text_encoder_homes) home.go_to_device();
   }
   VisitOfEncoders(const VisitOfEncoders&) = delete;
   VisitOfEncoders& operator=(const VisitOfEncoders&) = delete;
 
  private:
-  const Model& model_;
+  Model& model_;
 };
 
 }  // namespace

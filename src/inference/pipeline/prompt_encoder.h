@@ -21,7 +21,7 @@ struct PromptEncoding {
 /// ask for the same share one encoding. Used by the device thread only.
 class PromptEncoder {
  public:
-  explicit PromptEncoder(const Model& model) : model_(model) {}
+  explicit PromptEncoder(Model& model) : model_(model) {}
 
   std::shared_ptr<const PromptEncoding> encode(const GenerationRequest& request);
 
@@ -43,7 +43,7 @@ class PromptEncoder {
   EncodedTexts encode_texts(const std::vector<Text>& texts) const;
   std::shared_ptr<const PromptEncoding> make(const GenerationRequest& request) const;
 
-  const Model& model_;
+  Model& model_;
   std::deque<Known> known_;  // the latest first
 };
 

@@ -6,8 +6,8 @@
 
 namespace ssd1b {
 
-// How many UNet calls `steps` steps of a scheduler are, known from its settings alone: Scheduler's
-// total_calls of a picture from its beginning. 0: it cannot make that many steps.
+// How many UNet calls `steps` steps of a scheduler are, known from its settings alone, of a
+// picture from its beginning. 0: it cannot make that many steps.
 
 /// Euler, DDIM and their kin: one a step, one more where "trailing" gives one timestep more.
 int count_spaced(const SchedulerConfig& config, int steps);

@@ -11,16 +11,12 @@
 namespace ssd1b {
 
 std::vector<double> Sampler::timesteps() const {
-  return {timesteps_.begin() + static_cast<std::ptrdiff_t>(first_index_), timesteps_.end()};
+  return {timesteps_.begin() + static_cast<std::ptrdiff_t>(index_), timesteps_.end()};
 }
 
-std::optional<SchedulerCall> Sampler::next() const {
+std::optional<double> Sampler::next_timestep() const {
   if (index_ >= timesteps_.size()) return std::nullopt;
-  SchedulerCall call;
-  call.timestep = timesteps_[index_];
-  const at::Tensor divisor = input_divisor();
-  if (divisor.defined()) call.input_scale = 1.0 / divisor.item<double>();
-  return call;
+  return timesteps_[index_];
 }
 
 void Sampler::feed(const at::Tensor& model_output) {
@@ -36,8 +32,6 @@ at::Tensor Sampler::model_input() const {
   return divisor.defined() ? latents_ / divisor : latents_;
 }
 
-double Sampler::init_noise_sigma() const { return noise_sigma_; }
-
 void Sampler::begin(std::vector<double> timesteps, int calls_per_step,
                     const at::Tensor& noise_sigma) {
   timesteps_ = std::move(timesteps);
@@ -48,8 +42,7 @@ void Sampler::begin(std::vector<double> timesteps, int calls_per_step,
                                              std::to_string(start_.steps) + ", got " +
                                              std::to_string(start_.start_index));
   }
-  first_index_ = index_ = first;
-  if (noise_sigma.defined()) noise_sigma_ = noise_sigma.item<double>();
+  index_ = first;
   if (start_.image.defined()) {
     latents_ = noised(start_.image, start_.noise);
   } else {

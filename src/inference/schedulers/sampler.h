@@ -15,13 +15,11 @@ namespace ssd1b {
 class Sampler : public Scheduler {
  public:
   std::vector<double> timesteps() const final;
-  std::optional<SchedulerCall> next() const final;
+  std::optional<double> next_timestep() const final;
   void feed(const at::Tensor& model_output) final;
   const at::Tensor& latents() const final { return latents_; }
   const at::Tensor& denoised() const final { return denoised_.defined() ? denoised_ : latents_; }
   at::Tensor model_input() const final;
-  int total_calls() const final { return static_cast<int>(timesteps_.size() - first_index_); }
-  double init_noise_sigma() const final;
 
  protected:
   Sampler(const SchedulerConfig& config, const SchedulerStart& start)
@@ -53,9 +51,7 @@ class Sampler : public Scheduler {
  private:
   SchedulerStart start_;
   std::vector<double> timesteps_;
-  std::size_t first_index_ = 0;
   std::size_t index_ = 0;
-  double noise_sigma_ = 1.0;
   at::Tensor latents_;
   at::Tensor denoised_;
 };

@@ -10,12 +10,6 @@
 
 namespace ssd1b {
 
-/// What the UNet is to be called with next.
-struct SchedulerCall {
-  double timestep = 0.0;     // may be fractional (Karras sigmas and the like)
-  double input_scale = 1.0;  // the UNet is fed latents * input_scale
-};
-
 /// Draws standard normal noise of the latents' shape in `dtype`, on the latents' device, from the
 /// picture's own generator. Schedulers call it as often, in the order and in the dtype that
 /// diffusers draws in.
@@ -36,25 +30,21 @@ class Scheduler {
  public:
   virtual ~Scheduler() = default;
 
-  /// The timesteps of all its UNet calls, in order.
+  /// Of the UNet calls that are still to be made, in order; may be fractional (Karras sigmas and the
+  /// like).
   virtual std::vector<double> timesteps() const = 0;
-  /// The next UNet call; none: the latents are done.
-  virtual std::optional<SchedulerCall> next() const = 0;
-  /// Takes the (guided) answer to next(), [1, C, h, w] in the latents' dtype, and goes on. Throws
-  /// Error(InternalError) where no call was due.
+  /// Of the next UNet call; none: the latents are done.
+  virtual std::optional<double> next_timestep() const = 0;
+  /// Takes the (guided) answer to that call, [1, C, h, w] in the latents' dtype, and goes on.
+  /// Throws Error(InternalError) where no call was due.
   virtual void feed(const at::Tensor& model_output) = 0;
   /// [1, C, h, w] in the dtype of the noise it began with.
   virtual const at::Tensor& latents() const = 0;
   /// The picture as it stands: the last step's prediction of the clean latents where the scheduler
   /// has one, else latents(). For previews.
   virtual const at::Tensor& denoised() const = 0;
-  /// latents() as the UNet is to see it at next(): latents * input_scale, rounded as diffusers
-  /// does.
+  /// latents() as the next UNet call is to see them: scaled, and rounded as diffusers does.
   virtual at::Tensor model_input() const = 0;
-  /// UNet calls of the whole picture, those done included.
-  virtual int total_calls() const = 0;
-  /// The standard deviation that pure noise is scaled to.
-  virtual double init_noise_sigma() const = 0;
 };
 
 }  // namespace ssd1b

@@ -10,14 +10,6 @@ constexpr std::int64_t kMaxWidth = std::int64_t{1} << 17;
 constexpr std::int64_t kMaxLayers = 1024;
 constexpr std::int64_t kMaxTokens = std::int64_t{1} << 24;
 
-std::int64_t integer_between(const ConfigDocument& document, const std::string& key,
-                             std::int64_t standard, std::int64_t least, std::int64_t most) {
-  const std::int64_t value = document.optional_integer(key).value_or(standard);
-  document.require(least <= value && value <= most, key,
-                   "an integer from " + std::to_string(least) + " to " + std::to_string(most));
-  return value;
-}
-
 Activation activation_of(const ConfigDocument& document) {
   const std::string name = document.optional_text("hidden_act").value_or("quick_gelu");
   if (const auto activation = activation_named(name)) return *activation;
@@ -34,20 +26,20 @@ TextEncoderConfig TextEncoderConfig::from(const ConfigDocument& document,
   document.require(model_type == "clip_text_model" || model_type == "clip", "model_type",
                    "clip_text_model or clip (this program knows no other)");
   TextEncoderConfig config;
-  config.vocabulary = integer_between(document, "vocab_size", 49408, 1, kMaxTokens);
-  config.width = integer_between(document, "hidden_size", 512, 1, kMaxWidth);
-  config.feed_forward_width = integer_between(document, "intermediate_size", 2048, 1, kMaxWidth);
-  config.layers = integer_between(document, "num_hidden_layers", 12, 1, kMaxLayers);
-  config.heads = integer_between(document, "num_attention_heads", 8, 1, config.width);
+  config.vocabulary = document.integer_or("vocab_size", 49408, {1, kMaxTokens});
+  config.width = document.integer_or("hidden_size", 512, {1, kMaxWidth});
+  config.feed_forward_width = document.integer_or("intermediate_size", 2048, {1, kMaxWidth});
+  config.layers = document.integer_or("num_hidden_layers", 12, {1, kMaxLayers});
+  config.heads = document.integer_or("num_attention_heads", 8, {1, config.width});
   document.require(config.width % config.heads == 0, "num_attention_heads",
                    "a divisor of hidden_size");
-  config.positions = integer_between(document, "max_position_embeddings", 77, 1, kMaxWidth);
+  config.positions = document.integer_or("max_position_embeddings", 77, {1, kMaxWidth});
   config.activation = activation_of(document);
   config.norm_eps = document.optional_number("layer_norm_eps").value_or(1e-5);
   document.require(config.norm_eps > 0.0, "layer_norm_eps", "a number above 0");
-  config.eos_token_id = integer_between(document, "eos_token_id", 49407, 0, kMaxTokens);
+  config.eos_token_id = document.integer_or("eos_token_id", 49407, {0, kMaxTokens});
   if (class_name == "CLIPTextModelWithProjection") {
-    config.projection_width = integer_between(document, "projection_dim", 512, 1, kMaxWidth);
+    config.projection_width = document.integer_or("projection_dim", 512, {1, kMaxWidth});
   }
   return config;
 }

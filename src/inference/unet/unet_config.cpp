@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "inference/layers/diffusers_activation.h"
+#include "inference/unet/refuse_unbuilt.h"
 
 namespace ssd1b {
 namespace {
@@ -24,13 +25,9 @@ bool is_listed(const ConfigDocument& document, const std::string& key) {
 }
 
 /// The integer of a key, or the default where the key is absent; null is no number.
-std::int64_t integer_between(const ConfigDocument& document, const std::string& key,
-                             std::int64_t standard, std::int64_t least, std::int64_t most) {
-  if (!is_listed(document, key)) return standard;
-  const std::int64_t value = document.integer(key);
-  document.require(least <= value && value <= most, key,
-                   "an integer from " + std::to_string(least) + " to " + std::to_string(most));
-  return value;
+std::int64_t integer_or(const ConfigDocument& document, const std::string& key,
+                        std::int64_t standard, const IntegerRange& range) {
+  return is_listed(document, key) ? document.integer(key, range) : standard;
 }
 
 double positive_number(const ConfigDocument& document, const std::string& key, double standard) {
@@ -49,43 +46,6 @@ Integers integers_between(const ConfigDocument& document, const std::string& key
                      "made of integers from 1 to " + std::to_string(most));
   }
   return values;
-}
-
-void refuse_unless_text(const ConfigDocument& document, const std::string& key,
-                        const std::vector<std::string>& known) {
-  const std::optional<std::string> value = document.optional_text(key);
-  if (!value || std::find(known.begin(), known.end(), *value) != known.end()) return;
-  document.fail(key, known.front() + " (this program knows no other)");
-}
-
-void refuse_unless_null(const ConfigDocument& document, const std::string& key) {
-  document.require(!document.has(key), key, "null (this program knows no other)");
-}
-
-void refuse_true(const ConfigDocument& document, const std::string& key) {
-  document.require(document.is_all_false(key), key, "false (this program knows no other)");
-}
-
-/// Everything that diffusers' class can do and no relative of SDXL does. Not here, because the
-/// blocks that this program has do not read them: cross_attention_norm, dropout,
-/// mid_block_only_cross_attention, resnet_out_scale_factor, resnet_skip_time_act, upcast_attention
-/// (its effect ended with fused attention).
-void refuse_what_is_not_built(const ConfigDocument& document) {
-  refuse_unless_text(document, "_class_name", {"UNet2DConditionModel"});
-  refuse_unless_text(document, "attention_type", {"default"});
-  refuse_unless_text(document, "time_embedding_type", {"positional"});
-  for (const char* key :
-       {"class_embed_type", "encoder_hid_dim", "encoder_hid_dim_type", "num_class_embeds"}) {
-    refuse_unless_null(document, key);
-  }
-  refuse_true(document, "class_embeddings_concat");
-  refuse_true(document, "dual_cross_attention");
-  refuse_true(document, "only_cross_attention");
-  // diffusers itself refuses it: attention_head_dim counts the heads, whatever its name says.
-  document.require(!document.has("num_attention_heads"), "num_attention_heads",
-                   "null (attention_head_dim counts the heads)");
-  document.require(document.optional_text("addition_embed_type") == "text_time",
-                   "addition_embed_type", "text_time, as in SDXL and its relatives");
 }
 
 /// Depths of the transformers of one level: a number for all its layers or a list of theirs.
@@ -227,7 +187,7 @@ void read_up(const ConfigDocument& document, const Levels& levels, UNetConfig& c
 void read_embeddings(const ConfigDocument& document, const Levels& levels, UNetConfig& config) {
   config.time_width = levels.channels.front() * 4;
   if (document.has("time_embedding_dim")) {
-    config.time_width = integer_between(document, "time_embedding_dim", 0, 1, 4 * kMaxWidth);
+    config.time_width = document.integer("time_embedding_dim", {1, 4 * kMaxWidth});
   }
   config.activation = diffusers_activation(document, "act_fn").value_or(Activation::Silu);
   const std::string shift = document.optional_text("resnet_time_scale_shift").value_or("default");
@@ -243,7 +203,7 @@ void read_embeddings(const ConfigDocument& document, const Levels& levels, UNetC
   document.require(levels.channels.front() / 2 - config.freq_shift > 0.0, "freq_shift",
                    "below half of the first of block_out_channels");
   if (document.has("time_cond_proj_dim")) {
-    config.guidance_width = integer_between(document, "time_cond_proj_dim", 0, 4, kMaxWidth);
+    config.guidance_width = document.integer("time_cond_proj_dim", {4, kMaxWidth});
   }
   const Integers widths =
       integers_between(document, "cross_attention_dim", levels.size(), 1280, kMaxWidth);
@@ -251,9 +211,7 @@ void read_embeddings(const ConfigDocument& document, const Levels& levels, UNetC
   document.require(std::count(widths.begin(), widths.end(), widths.front()) ==
                        static_cast<std::ptrdiff_t>(widths.size()),
                    "cross_attention_dim", "one number: a prompt has one width");
-  document.require(document.has("addition_time_embed_dim"), "addition_time_embed_dim",
-                   "an integer");
-  config.time_id_width = integer_between(document, "addition_time_embed_dim", 0, 2, kMaxWidth);
+  config.time_id_width = document.integer("addition_time_embed_dim", {2, kMaxWidth});
   const std::int64_t inputs = document.integer("projection_class_embeddings_input_dim");
   document.require(
       kTimeIds * config.time_id_width < inputs && inputs <= 16 * kMaxWidth,
@@ -263,16 +221,16 @@ void read_embeddings(const ConfigDocument& document, const Levels& levels, UNetC
 }
 
 void read_norms_and_convolutions(const ConfigDocument& document, UNetConfig& config) {
-  config.norm_groups = integer_between(document, "norm_num_groups", 32, 1, kMaxWidth);
+  config.norm_groups = integer_or(document, "norm_num_groups", 32, {1, kMaxWidth});
   for (const UNetBlockConfig& block : config.down_blocks) {
     document.require(block.channels % config.norm_groups == 0, "norm_num_groups",
                      "a divisor of each of block_out_channels");
   }
   config.norm_eps = positive_number(document, "norm_eps", 1e-5);
-  config.downsample_padding = integer_between(document, "downsample_padding", 1, 0, 1);
+  config.downsample_padding = integer_or(document, "downsample_padding", 1, {0, 1});
   config.mid_block_scale_factor = positive_number(document, "mid_block_scale_factor", 1.0);
-  config.conv_in_kernel = integer_between(document, "conv_in_kernel", 3, 1, kMaxKernel);
-  config.conv_out_kernel = integer_between(document, "conv_out_kernel", 3, 1, kMaxKernel);
+  config.conv_in_kernel = integer_or(document, "conv_in_kernel", 3, {1, kMaxKernel});
+  config.conv_out_kernel = integer_or(document, "conv_out_kernel", 3, {1, kMaxKernel});
   document.require(config.conv_in_kernel % 2 == 1, "conv_in_kernel", "odd");
   document.require(config.conv_out_kernel % 2 == 1, "conv_out_kernel", "odd");
 }
@@ -282,8 +240,8 @@ void read_norms_and_convolutions(const ConfigDocument& document, UNetConfig& con
 UNetConfig UNetConfig::from(const ConfigDocument& document) {
   refuse_what_is_not_built(document);
   UNetConfig config;
-  config.in_channels = integer_between(document, "in_channels", 4, 1, kMaxWidth);
-  config.out_channels = integer_between(document, "out_channels", 4, 1, kMaxWidth);
+  config.in_channels = integer_or(document, "in_channels", 4, {1, kMaxWidth});
+  config.out_channels = integer_or(document, "out_channels", 4, {1, kMaxWidth});
   if (document.has("sample_size")) {
     const std::vector<std::int64_t> sides = document.integers_or_one("sample_size", 2);
     document.require(sides[0] == sides[1] && sides[0] >= 1 && sides[0] <= kMaxWidth, "sample_size",

@@ -13,14 +13,6 @@ constexpr std::size_t kMaxBlocks = 8;
 constexpr std::int64_t kMaxLayers = 64;
 constexpr std::int64_t kMaxWidth = std::int64_t{1} << 16;
 
-std::int64_t integer_between(const ConfigDocument& document, const std::string& key,
-                             std::int64_t standard, std::int64_t most) {
-  const std::int64_t value = document.optional_integer(key).value_or(standard);
-  document.require(1 <= value && value <= most, key,
-                   "an integer from 1 to " + std::to_string(most));
-  return value;
-}
-
 void require_text(const ConfigDocument& document, const std::string& key,
                   const std::string& known) {
   document.require(document.optional_text(key).value_or(known) == known, key,
@@ -60,7 +52,7 @@ VaeConfig VaeConfig::from(const ConfigDocument& document) {
   const std::size_t blocks = config.block_channels.size();
   document.require(1 <= blocks && blocks <= kMaxBlocks, "block_out_channels",
                    "a list of 1 to " + std::to_string(kMaxBlocks));
-  config.norm_groups = integer_between(document, "norm_num_groups", 32, kMaxWidth);
+  config.norm_groups = document.integer_or("norm_num_groups", 32, {1, kMaxWidth});
   for (const std::int64_t channels : config.block_channels) {
     document.require(1 <= channels && channels <= kMaxWidth, "block_out_channels",
                      "made of integers from 1 to " + std::to_string(kMaxWidth));
@@ -72,9 +64,9 @@ VaeConfig VaeConfig::from(const ConfigDocument& document) {
   for (const char* key : {"in_channels", "out_channels"}) {
     document.require(document.optional_integer(key).value_or(3) == 3, key, "3: red, green, blue");
   }
-  config.latent_channels = integer_between(document, "latent_channels", 4, kMaxWidth);
+  config.latent_channels = document.integer_or("latent_channels", 4, {1, kMaxWidth});
   config.resnet_activation = diffusers_activation(document, "act_fn").value_or(Activation::Silu);
-  config.layers_per_block = integer_between(document, "layers_per_block", 1, kMaxLayers);
+  config.layers_per_block = document.integer_or("layers_per_block", 1, {1, kMaxLayers});
   config.has_mid_attention = document.optional_boolean("mid_block_add_attention").value_or(true);
   config.has_quant_conv = document.optional_boolean("use_quant_conv").value_or(true);
   config.has_post_quant_conv = document.optional_boolean("use_post_quant_conv").value_or(true);

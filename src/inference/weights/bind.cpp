@@ -5,14 +5,11 @@
 #include <utility>
 
 #include "inference/weights/convert.h"
+#include "inference/weights/name_matching.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
 namespace {
-
-bool starts_with(const std::string& text, const std::string& start) {
-  return text.compare(0, start.size(), start) == 0;
-}
 
 std::string and_more(std::size_t count) {
   return count > 1 ? " (and " + std::to_string(count - 1) + " more)" : "";
@@ -118,11 +115,6 @@ BindingPlan plan_parameters(const ComponentWeights& weights, const ParameterWalk
   Planner planner(weights);
   walk(planner);
   return planner.finish(options.skipped_prefixes);
-}
-
-void load_parameters(const ComponentWeights& weights, const ParameterWalk& walk,
-                     const LoadOptions& options) {
-  fill_parameters(plan_parameters(weights, walk, options), options);
 }
 
 }  // namespace ssd1b

@@ -54,8 +54,4 @@ BindingPlan plan_parameters(const ComponentWeights& weights, const ParameterWalk
 /// and for a file that ends early, with file, tensor and index.
 void fill_parameters(const BindingPlan& plan, const LoadOptions& options);
 
-/// plan_parameters, then fill_parameters.
-void load_parameters(const ComponentWeights& weights, const ParameterWalk& walk,
-                     const LoadOptions& options);
-
 }  // namespace ssd1b

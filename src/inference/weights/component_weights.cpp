@@ -4,18 +4,11 @@
 #include <array>
 #include <utility>
 
+#include "inference/weights/name_matching.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
 namespace {
-
-bool starts_with(const std::string& text, const std::string& start) {
-  return text.compare(0, start.size(), start) == 0;
-}
-
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
 
 /// VAE files saved before diffusers 0.18 name the attention's matrices otherwise.
 constexpr std::array<std::pair<const char*, const char*>, 4> kOldAttentionNames = {{
@@ -47,6 +40,10 @@ std::string text_encoder_name(const std::string& name) {
 
 }  // namespace
 
+TensorSource source_of(const SafetensorsFile& file, const TensorInfo& tensor) {
+  return {file, tensor.name, tensor.dtype, tensor.shape, tensor.offset, tensor.bytes, false};
+}
+
 std::string todays_name(const std::string& component, const std::string& name) {
   if (component == "vae") return vae_name(name);
   if (starts_with(component, "text_encoder")) return text_encoder_name(name);
@@ -68,7 +65,7 @@ bool is_known_leftover(const std::string& name) {
   for (const char* start : kStarts) {
     if (starts_with(name, start)) return true;
   }
-  // v_pred and ztsnr say how a model was trained; diffusers does not read them either.
+  // v_pred and ztsnr say how a model was trained: ModelFolder::training_marks.
   constexpr std::array<const char*, 6> kNames = {"logit_scale", "denoiser.sigmas", "alphas_cumprod",
                                                  "betas",       "v_pred",          "ztsnr"};
   return ends_with(name, "position_ids") ||
@@ -86,8 +83,7 @@ ComponentWeights collect_weights(const std::string& component,
     for (const TensorInfo& tensor : file.tensors()) {
       if (is_known_leftover(tensor.name)) continue;
       const std::string name = todays_name(component, tensor.name);
-      TensorSource source{file,          tensor.name,  tensor.dtype, tensor.shape,
-                          tensor.offset, tensor.bytes, false};
+      TensorSource source = source_of(file, tensor);
       if (component == "vae") squeeze_attention(name, source);
       const auto [at, is_new] = weights.tensors.emplace(name, source);
       if (!is_new) {

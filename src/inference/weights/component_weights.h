@@ -23,6 +23,9 @@ struct TensorSource {
       false;  // the file holds the matrix the other way round: shape [r, c], data [c, r]
 };
 
+/// The whole tensor as it is in the file.
+TensorSource source_of(const SafetensorsFile& file, const TensorInfo& tensor);
+
 /// A low-rank change of a matrix or a convolution, added when its value is filled: the weight [M,
 /// ...] becomes weight + factor * up down, where `down` is [R, ...] and `up` is [M, R].
 struct LowRankUpdate {

@@ -289,6 +289,22 @@ std::int64_t ConfigDocument::integer(const std::string& key) const {
   return required(key, kInteger, optional_integer(key));
 }
 
+std::int64_t ConfigDocument::integer(const std::string& key, const IntegerRange& range) const {
+  return in_range(key, integer(key), range);
+}
+
+std::int64_t ConfigDocument::integer_or(const std::string& key, std::int64_t standard,
+                                        const IntegerRange& range) const {
+  return in_range(key, optional_integer(key).value_or(standard), range);
+}
+
+std::int64_t ConfigDocument::in_range(const std::string& key, std::int64_t value,
+                                      const IntegerRange& range) const {
+  require(range.least <= value && value <= range.most, key,
+          "an integer from " + std::to_string(range.least) + " to " + std::to_string(range.most));
+  return value;
+}
+
 double ConfigDocument::number(const std::string& key) const {
   return required(key, kNumber, optional_number(key));
 }

@@ -18,6 +18,11 @@ struct NestedIntegers {
   bool is_list() const { return !value.has_value(); }
 };
 
+/// Both ends included.
+struct IntegerRange {
+  std::int64_t least, most;
+};
+
 /// A JSON object of a model folder, read once and never changed; Infinity, -Infinity and NaN are
 /// values of it as Python's json writes them. A key that is null counts as absent, a boolean one as
 /// false; keys that nobody asks for are ignored. Every getter throws Error(BadModel) that names
@@ -39,6 +44,7 @@ class ConfigDocument {
 
   // Required values.
   std::int64_t integer(const std::string& key) const;
+  std::int64_t integer(const std::string& key, const IntegerRange& range) const;
   double number(const std::string& key) const;  // an integer is a number too
   std::string text(const std::string& key) const;
   bool boolean(const std::string& key) const;
@@ -54,6 +60,9 @@ class ConfigDocument {
 
   // Absent or null: nullopt. Of another type: Error.
   std::optional<std::int64_t> optional_integer(const std::string& key) const;
+  /// Absent or null: `standard`, which must be in the range too.
+  std::int64_t integer_or(const std::string& key, std::int64_t standard,
+                          const IntegerRange& range) const;
   std::optional<double> optional_number(const std::string& key) const;
   /// The same, and Infinity or -Infinity too.
   std::optional<double> optional_number_or_infinity(const std::string& key) const;
@@ -87,6 +96,8 @@ class ConfigDocument {
   template <typename Value, typename Predicate>
   std::optional<Value> optional_value(const std::string& key, const char* must,
                                       Predicate holds) const;
+  std::int64_t in_range(const std::string& key, std::int64_t value,
+                        const IntegerRange& range) const;
   template <typename Value>
   Value required(const std::string& key, const char* must, std::optional<Value> value) const;
 

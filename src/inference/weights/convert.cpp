@@ -228,4 +228,17 @@ double element_value(Dtype dtype, const void* elements, std::size_t index) {
   return value[0];
 }
 
+std::string dtype_name(c10::ScalarType dtype) {
+  switch (dtype) {
+    case c10::ScalarType::Float:
+      return "float32";
+    case c10::ScalarType::Half:
+      return "float16";
+    case c10::ScalarType::BFloat16:
+      return "bfloat16";
+    default:
+      throw Error(ErrorCode::InternalError, "a dtype without a name: this is a bug");
+  }
+}
+
 }  // namespace ssd1b

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 
 #include "inference/weights/safetensors_file.h"
 
@@ -14,6 +15,9 @@ bool is_weight_dtype(Dtype dtype);
 
 /// The torch type of the same bits, where convert_elements would only copy.
 std::optional<c10::ScalarType> torch_type_of(Dtype dtype);
+
+/// float32, float16 or bfloat16, as the option --dtype has it.
+std::string dtype_name(c10::ScalarType dtype);
 
 /// Converts `count` elements to kFloat, kHalf or kBFloat16, rounding to nearest even as torch does.
 /// Both sides must be aligned to their elements. Returns the index of the first element that is not

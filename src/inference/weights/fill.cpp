@@ -125,7 +125,7 @@ class PieceReader {
     const TensorSource& source = *piece.source;
     throw Error(ErrorCode::BadModel,
                 source.file.path().string() + ": tensor " + shown(source.file_name) +
-                    " must hold numbers that are finite in " + dtype_text(piece.dtype) + ", got " +
+                    " must hold numbers that are finite in " + dtype_name(piece.dtype) + ", got " +
                     std::to_string(element_value(source.dtype, elements, index)) + " at index " +
                     std::to_string(piece.first + index));
   }

@@ -12,6 +12,12 @@
 
 namespace ssd1b {
 
+/// A tensor without values by which a single file says how it was trained.
+struct TrainingMark {
+  const char* name;     // v_pred
+  const char* setting;  // what it asks of scheduler_config.json, as that writes it
+};
+
 /// A model on disk, opened: every config parsed, every weight file's header checked, no weight
 /// read. A diffusers-layout folder or a single-file checkpoint; users do not see which.
 class ModelFolder {
@@ -23,8 +29,6 @@ class ModelFolder {
                           const std::filesystem::path& shipped_models = {});
 
   const std::filesystem::path& path() const { return path_; }
-  /// model_index.json.
-  const ConfigDocument& index() const { return index_; }
   /// The config of unet, vae, text_encoder, text_encoder_2 or scheduler. A component that no model
   /// of ours has is a bug: Error(InternalError).
   const ConfigDocument& config(const std::string& component) const;
@@ -38,6 +42,8 @@ class ModelFolder {
   /// with the project.
   const std::filesystem::path& tokenizer(const std::string& component) const;
   const GenerationConfig& generation() const { return generation_; }
+  /// Marks that a single file has; like diffusers, nobody follows them.
+  const std::vector<TrainingMark>& training_marks() const { return training_marks_; }
   /// force_zeros_for_empty_prompt of model_index.json; true where it is absent, as in diffusers.
   bool force_zeros_for_empty_prompt() const;
 
@@ -55,6 +61,7 @@ class ModelFolder {
   std::map<std::string, ComponentWeights> weights_;
   std::map<std::string, std::filesystem::path> tokenizers_;
   GenerationConfig generation_;
+  std::vector<TrainingMark> training_marks_;
 };
 
 }  // namespace ssd1b

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "inference/weights/name_matching.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
@@ -49,7 +50,7 @@ AdapterConfig parse(const ConfigDocument& document, const std::string& prefix) {
 /// Newer releases of transformers have the text model's parts without that name before them.
 std::string without_text_model(const std::string& module) {
   const std::string start = "text_model.";
-  return module.rfind(start, 0) == 0 ? module.substr(start.size()) : module;
+  return starts_with(module, start) ? module.substr(start.size()) : module;
 }
 
 }  // namespace
@@ -65,7 +66,7 @@ double AdapterConfig::factor(const std::string& module, std::int64_t rank) const
 }
 
 bool is_peft_file(const SafetensorsFile& file) {
-  return !file.tensors().empty() && file.tensors().front().name.rfind(kPeftPrefix, 0) == 0;
+  return !file.tensors().empty() && starts_with(file.tensors().front().name, kPeftPrefix);
 }
 
 ConfigDocument read_peft_settings(const SafetensorsFile& file) {

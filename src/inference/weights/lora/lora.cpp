@@ -98,10 +98,6 @@ void check_shape(const SafetensorsFile& file, const TensorInfo& tensor,
   }
 }
 
-TensorSource source_of(const SafetensorsFile& file, const TensorInfo& tensor) {
-  return {file, tensor.name, tensor.dtype, tensor.shape, tensor.offset, tensor.bytes, false};
-}
-
 /// How much `up down` counts before the file's own scale.
 double weight_of(const SafetensorsFile& file, const Pair& pair, const std::string& module,
                  const std::optional<AdapterConfig>& config) {

@@ -3,14 +3,11 @@
 #include <array>
 #include <utility>
 
+#include "inference/weights/name_matching.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
 namespace {
-
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
 
 [[noreturn]] void fail(const SafetensorsFile& file, const std::string& tensor,
                        const std::string& what) {
@@ -84,7 +81,7 @@ void refuse_other_kinds(const SafetensorsFile& file, const std::string& tensor) 
     fail(file, tensor, "must be of a LoRA (pairs of matrices and an alpha), got a full difference");
   }
   for (const auto& [start, model] : kOtherModels) {
-    if (tensor.rfind(start, 0) != 0) continue;
+    if (!starts_with(tensor, start)) continue;
     fail(file, tensor,
          "must be of a LoRA of SSD-1B or its relatives, got one of " + std::string(model));
   }
@@ -96,7 +93,7 @@ LoraKey read_lora_key(const SafetensorsFile& file, const std::string& tensor) {
   refuse_other_kinds(file, tensor);
   LoraKey key;
   for (const auto& [prefix, component] : kPrefixes) {
-    if (tensor.rfind(prefix, 0) != 0) continue;
+    if (!starts_with(tensor, prefix)) continue;
     key.component = component;
     key.module = tensor.substr(std::string(prefix).size());
     break;

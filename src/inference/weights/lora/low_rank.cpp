@@ -43,12 +43,8 @@ void check_merged(const Binding& binding, const at::Tensor& value) {
   const TensorSource& last = binding.updates.back().up;
   throw Error(ErrorCode::BadModel, last.file.path().string() + ": tensor " + shown(last.file_name) +
                                        ": what is merged into " + shown(binding.name) +
-                                       " must stay finite in " + dtype_text(value.scalar_type()) +
+                                       " must stay finite in " + dtype_name(value.scalar_type()) +
                                        ", got a larger value");
-}
-
-const char* dtype_text(at::ScalarType dtype) {
-  return dtype == at::kHalf ? "float16" : dtype == at::kBFloat16 ? "bfloat16" : "float32";
 }
 
 }  // namespace ssd1b

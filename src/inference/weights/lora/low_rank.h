@@ -16,7 +16,4 @@ void add_low_rank(const LowRankUpdate& update, at::Tensor& weight);
 /// Throws Error(BadModel) where a changed weight is not finite in its dtype.
 void check_merged(const Binding& binding, const at::Tensor& value);
 
-/// As the option --dtype has it.
-const char* dtype_text(at::ScalarType dtype);
-
 }  // namespace ssd1b

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "inference/weights/lora/module_spellings.h"
+#include "inference/weights/name_matching.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
@@ -10,14 +11,9 @@ namespace {
 
 constexpr std::size_t kListed = 8;
 
-std::string underscored(std::string name) {
-  std::replace(name.begin(), name.end(), '.', '_');
-  return name;
-}
-
 /// Whether a module lies in the middle block's transformer, which SDXL has and SSD-1B has not.
 bool is_middle_transformer(const std::string& module) {
-  return module.rfind("mid_block_attentions_", 0) == 0 || module.rfind("middle_block_1_", 0) == 0;
+  return starts_with(module, "mid_block_attentions_") || starts_with(module, "middle_block_1_");
 }
 
 /// Whether a module lies in a transformer that the model has, in a block that it has not.

@@ -5,17 +5,10 @@
 #include <regex>
 #include <utility>
 
+#include "inference/weights/name_matching.h"
+
 namespace ssd1b {
 namespace {
-
-bool ends_with(const std::string& text, const std::string& end) {
-  return text.size() >= end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
-}
-
-std::string underscored(std::string name) {
-  std::replace(name.begin(), name.end(), '.', '_');
-  return name;
-}
 
 /// `name` with its ending exchanged; empty where it has another ending.
 std::string with_ending(const std::string& name, const std::string& from, const std::string& to) {
@@ -67,7 +60,7 @@ class LdmPlaces {
   explicit LdmPlaces(const std::vector<std::string>& modules)
       : down_(resnet_counts(modules, "down_blocks")), up_(resnet_counts(modules, "up_blocks")) {
     for (const std::string& module : modules) {
-      if (module.rfind("up_blocks.", 0) == 0 && module.find(".attentions.") != std::string::npos) {
+      if (starts_with(module, "up_blocks.") && module.find(".attentions.") != std::string::npos) {
         with_attention_.push_back(module.substr(0, module.find(".attentions.")));
       }
     }
@@ -112,6 +105,11 @@ class LdmPlaces {
 };
 
 }  // namespace
+
+std::string underscored(std::string name) {
+  std::replace(name.begin(), name.end(), '.', '_');
+  return name;
+}
 
 std::map<std::string, std::string> ldm_names(const std::vector<std::string>& modules) {
   static const std::map<std::string, std::string> outside = {
@@ -159,7 +157,7 @@ void ModuleSpellings::add(const std::string& spelling, const std::string& module
   modules_.emplace(underscored(spelling), module);
   // transformers 5.6 and newer leave this out.
   const std::string prefix = "text_model.";
-  if (spelling.rfind(prefix, 0) == 0) add(spelling.substr(prefix.size()), module);
+  if (starts_with(spelling, prefix)) add(spelling.substr(prefix.size()), module);
 }
 
 std::optional<std::string> ModuleSpellings::find(const std::string& spelling) const {
@@ -175,7 +173,7 @@ std::optional<std::string> ModuleSpellings::find(const std::string& spelling) co
 bool ModuleSpellings::has_start(const std::string& start) const {
   const std::string plain = underscored(start);
   const auto found = modules_.lower_bound(plain);
-  return found != modules_.end() && found->first.rfind(plain, 0) == 0;
+  return found != modules_.end() && starts_with(found->first, plain);
 }
 
 }  // namespace ssd1b

@@ -27,6 +27,9 @@ class ModuleSpellings {
   std::map<std::string, std::string> modules_;  // by their spellings, underscores for dots
 };
 
+/// A module's name as kohya writes it: underscores for dots.
+std::string underscored(std::string name);
+
 /// What the ldm layout calls modules of a UNet with diffusers' names, where it has a name for them:
 /// `input_blocks.4.1.proj_in` for `down_blocks.1.attentions.0.proj_in`. Depends on how many resnets
 /// each block has, so all modules come at once.

@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "inference/weights/name_matching.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
@@ -44,7 +45,7 @@ constexpr std::array<Sign, 22> kSigns = {{
 
 bool has_start(const SafetensorsFile& file, const std::string& start) {
   for (const TensorInfo& tensor : file.tensors()) {
-    if (tensor.name.compare(0, start.size(), start) == 0) return true;
+    if (starts_with(tensor.name, start)) return true;
   }
   return false;
 }

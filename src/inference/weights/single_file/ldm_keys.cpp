@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "inference/weights/name_matching.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
@@ -23,7 +24,7 @@ std::int64_t halved_until_it_divides(std::int64_t divisor,
 LdmKeys::LdmKeys(SafetensorsFile file, const std::string& prefix)
     : file_(std::move(file)), prefix_(prefix) {
   for (const TensorInfo& tensor : file_.tensors()) {
-    if (tensor.name.compare(0, prefix.size(), prefix) != 0) continue;
+    if (!starts_with(tensor.name, prefix)) continue;
     const std::string name = tensor.name.substr(prefix.size());
     if (!is_known_leftover(tensor.name) && !is_known_leftover(name)) tensors_[name] = &tensor;
   }
@@ -32,7 +33,7 @@ LdmKeys::LdmKeys(SafetensorsFile file, const std::string& prefix)
 bool LdmKeys::has_module(const std::string& module) const {
   const std::string start = module + ".";
   const auto found = tensors_.lower_bound(start);
-  return found != tensors_.end() && found->first.compare(0, start.size(), start) == 0;
+  return found != tensors_.end() && starts_with(found->first, start);
 }
 
 std::int64_t LdmKeys::count(const std::string& list) const {
@@ -69,10 +70,6 @@ void add_source(ComponentWeights& weights, const std::string& name, TensorSource
                                          " must come once, got it twice, as " +
                                          shown(at->second.file_name));
   }
-}
-
-TensorSource source_of(const SafetensorsFile& file, const TensorInfo& tensor) {
-  return {file, tensor.name, tensor.dtype, tensor.shape, tensor.offset, tensor.bytes, false};
 }
 
 std::vector<std::int64_t> heads_of(const std::vector<std::int64_t>& widths,

@@ -51,9 +51,6 @@ struct LdmComponent {
 /// Puts a tensor under its diffusers name. Throws Error(BadModel) where that name is taken.
 void add_source(ComponentWeights& weights, const std::string& name, TensorSource source);
 
-/// The whole tensor as it is in the file.
-TensorSource source_of(const SafetensorsFile& file, const TensorInfo& tensor);
-
 /// Attention heads of layers of these widths, which no shape tells: 64 wide each, as in every model
 /// of the family; else as many as the family has; else as wide as fits. Same order as `widths`.
 std::vector<std::int64_t> heads_of(const std::vector<std::int64_t>& widths,

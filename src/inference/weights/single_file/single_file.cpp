@@ -1,6 +1,7 @@
 #include <array>
 
 #include "inference/weights/model_folder.h"
+#include "inference/weights/name_matching.h"
 #include "inference/weights/single_file/checkpoint_family.h"
 #include "inference/weights/single_file/ldm_text_encoders.h"
 #include "inference/weights/single_file/ldm_unet.h"
@@ -15,14 +16,29 @@ constexpr const char* kVaePrefix = "first_stage_model.";
 constexpr const char* kTextEncoderPrefix = "conditioner.embedders.0.transformer.";
 constexpr const char* kTextEncoder2Prefix = "conditioner.embedders.1.model.";
 
+constexpr std::array<TrainingMark, 2> kTrainingMarks = {{
+    {"v_pred", R"("prediction_type": "v_prediction")"},
+    {"ztsnr", R"("rescale_betas_zero_snr": true)"},
+}};
+
+std::vector<TrainingMark> training_marks_of(const SafetensorsFile& file) {
+  std::vector<TrainingMark> marks;
+  for (const TensorInfo& tensor : file.tensors()) {
+    for (const TrainingMark& mark : kTrainingMarks) {
+      if (tensor.name == mark.name) marks.push_back(mark);
+    }
+  }
+  return marks;
+}
+
 /// Every tensor must be of a component or one that known tools leave behind.
 void check_prefixes(const SafetensorsFile& file) {
   constexpr std::array<const char*, 4> kPrefixes = {kUNetPrefix, kVaePrefix, kTextEncoderPrefix,
                                                     kTextEncoder2Prefix};
   for (const TensorInfo& tensor : file.tensors()) {
     bool has_place = is_known_leftover(tensor.name);
-    for (const std::string prefix : kPrefixes) {
-      has_place = has_place || tensor.name.compare(0, prefix.size(), prefix) == 0;
+    for (const char* prefix : kPrefixes) {
+      has_place = has_place || starts_with(tensor.name, prefix);
     }
     if (!has_place) {
       throw Error(ErrorCode::BadModel,
@@ -47,6 +63,7 @@ ModelFolder ModelFolder::open_single_file(const std::filesystem::path& path,
 
   ModelFolder model(shipped.object("model_index"));
   model.path_ = path;
+  model.training_marks_ = training_marks_of(file);
   const auto add = [&](const std::string& component, LdmComponent read) {
     model.configs_.emplace(component, shipped.object(component).with(read.config));
     model.weights_[component] = std::move(read.weights);
