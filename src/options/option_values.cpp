@@ -5,10 +5,12 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 #include <limits>
 #include <set>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 namespace ssd1b {
 namespace {
@@ -62,6 +64,22 @@ bool is_cuda_index(const std::string& device) {
   const std::string index = device.substr(prefix.size());
   return !index.empty() && index.size() <= 3 && std::all_of(index.begin(), index.end(), is_digit) &&
          (index == "0" || index[0] != '0');
+}
+
+/// A name, an IPv4 or a bracketed IPv6 address, in lower case.
+bool is_origin_host(const std::string& host) {
+  if (host.empty() || host.front() != '[') {
+    return !host.empty() &&
+           host.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789.-_") == std::string::npos;
+  }
+  return host.size() > 2 && host.back() == ']' &&
+         host.find_first_not_of("abcdef0123456789.:", 1) == host.size() - 1;
+}
+
+/// Browsers leave out the scheme's own port, and zeros in front.
+bool is_other_port(const std::string& text, int own_port) {
+  const std::optional<std::int64_t> port = whole<std::int64_t>(text);
+  return port && is_digit(text[0]) && text[0] != '0' && *port <= 65535 && *port != own_port;
 }
 
 }  // namespace
@@ -127,13 +145,17 @@ bool is_device_list(const std::string& text) {
 }
 
 bool is_origin(const std::string& text) {
-  const std::size_t scheme = text.find("://");
-  if (scheme == std::string::npos) return false;
-  if (text.compare(0, scheme, "http") != 0 && text.compare(0, scheme, "https") != 0) return false;
-  const std::string host = text.substr(scheme + 3);
-  return !host.empty() && host.find_first_of("/?#@* \\\"") == std::string::npos &&
-         host.front() != ':' && host.back() != ':' && is_plain_text(host) &&
-         host.find_first_of("\t\n") == std::string::npos;
+  for (const auto& [scheme, own_port] : {std::pair{"http://", 80}, std::pair{"https://", 443}}) {
+    const std::size_t length = std::strlen(scheme);
+    if (text.compare(0, length, scheme) != 0) continue;
+    const std::string rest = text.substr(length);
+    const std::size_t after_address = rest.rfind(']');
+    const std::size_t colon =
+        rest.find(':', after_address == std::string::npos ? 0 : after_address);
+    if (!is_origin_host(rest.substr(0, colon))) return false;
+    return colon == std::string::npos || is_other_port(rest.substr(colon + 1), own_port);
+  }
+  return false;
 }
 
 bool is_lora(const std::string& text) {

@@ -26,7 +26,8 @@ bool is_plain_text(const std::string& text);
 /// `auto`, `cpu`, `cuda`, or a list of `cpu` and `cuda:N` without doubles.
 bool is_device_list(const std::string& text);
 
-/// An origin as browsers send it: scheme://host or scheme://host:port, http or https.
+/// An origin as browsers send it: scheme://host or scheme://host:port, http or https, in lower case
+/// and without the scheme's own port. Another one would match nothing.
 bool is_origin(const std::string& text);
 
 /// FILE or FILE:SCALE with a finite scale.

@@ -70,7 +70,9 @@ std::vector<Option> listener_list(ServerOptions& to) {
           .says("likewise, of one client's address"),
       key_file(to.api_key_file),
       texts("cors-origin", "ORIGIN", to.cors_origins,
-            {"an exact origin, as https://example.org", is_origin})
+            {"an exact origin as browsers send it, in lower case and without the scheme's own "
+             "port, as https://example.org",
+             is_origin})
           .says("pages of this origin may ask"),
   };
 }

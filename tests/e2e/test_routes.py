@@ -146,6 +146,25 @@ def test_the_openapi_document_has_every_route(server):
     assert "euler" in request["properties"]["scheduler"]["enum"]
 
 
+def test_the_openapi_document_lists_what_the_edge_answers(server):
+    document = server.get("/openapi.json").json()
+    faults = {
+        400: {"headers": {"Host": "a b"}},
+        413: {"data": b"x" * 262145},
+        414: {"params": {"x": "x" * 8200}},
+        415: {"headers": {"Content-Encoding": "gzip"}},
+        417: {"headers": {"Expect": "much"}},
+        431: {"headers": {f"x{i}": "x" for i in range(70)}},
+    }
+
+    for path, entry in document["paths"].items():
+        for method, operation in entry.items():
+            for status, fault in faults.items():
+                reply = requests.request(method, server.url + path, timeout=10, **fault)
+                assert reply.status_code == (400 if (status, method) == (413, "get") else status)
+                assert str(reply.status_code) in operation["responses"], (method, path)
+
+
 def test_every_reference_of_the_openapi_document_leads_somewhere(server):
     document = server.get("/openapi.json").json()
 

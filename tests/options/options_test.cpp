@@ -72,6 +72,15 @@ TEST(ServerOptions, ReplacesRepeatedValuesOfALowerSource) {
               ElementsAre("https://e.org"));
 }
 
+TEST(ServerOptions, TakesOriginsAsBrowsersSendThem) {
+  for (const char* origin :
+       {"https://a.example", "http://localhost:3000", "http://127.0.0.1:1", "https://a_b-c.org:80",
+        "http://[::1]", "http://[2001:db8::1]:65535", "https://xn--bcher-kva.example:8443"}) {
+    EXPECT_THAT(server_of(ProgramInput({"--cors-origin", origin})).cors_origins,
+                testing::ElementsAre(origin));
+  }
+}
+
 TEST(ServerOptions, ReadsTheWholeConfigLanguage) {
   const std::string file =
       "\xEF\xBB\xBF# all kinds\r\n"

@@ -18,7 +18,7 @@ ImageRequest one_picture() {
 
 TEST(JobStore, AnotherClientsJobIsNotThere) {
   TestService service(TestService::Worker::NeverReady);
-  JobStore store(service.get().dispatcher());
+  JobStore store(service.get().dispatcher(), service.get().metrics());
   const std::string id = store.add("anna", one_picture())->id();
 
   EXPECT_EQ(store.find(id, "anna")->id(), id);
@@ -27,7 +27,7 @@ TEST(JobStore, AnotherClientsJobIsNotThere) {
 
 TEST(JobStore, HoldsAtMost256AndRefusesWhileNoneHasEnded) {
   TestService service(TestService::Worker::NeverReady);
-  JobStore store(service.get().dispatcher());
+  JobStore store(service.get().dispatcher(), service.get().metrics());
   std::vector<std::shared_ptr<TrackedJob>> jobs;
   for (int i = 0; i < 256; ++i) jobs.push_back(store.add("", one_picture()));
   EXPECT_THROW(store.add("", one_picture()), Refusal);
@@ -36,6 +36,8 @@ TEST(JobStore, HoldsAtMost256AndRefusesWhileNoneHasEnded) {
   jobs[100]->follow({picture});
   picture->cancel({ErrorCode::Cancelled, "enough", 0});
   const auto added = store.add("", one_picture());
+  EXPECT_NO_THROW(store.find(jobs[100]->id(), "")) << "the new one may be refused yet";
+  store.make_room_for(*added);
 
   EXPECT_THROW(store.find(jobs[100]->id(), ""), Error);
   EXPECT_NO_THROW(store.find(jobs[0]->id(), ""));
@@ -44,7 +46,7 @@ TEST(JobStore, HoldsAtMost256AndRefusesWhileNoneHasEnded) {
 
 TEST(JobStore, HoldsAtMostAGibibyteOfPictures) {
   TestService service(TestService::Worker::NeverReady);
-  JobStore store(service.get().dispatcher());
+  JobStore store(service.get().dispatcher(), service.get().metrics());
   ImageRequest large = one_picture();
   large.pictures.front().width_px = large.pictures.front().height_px = 2048;
   large.pictures.resize(8, large.pictures.front());  // 96 MiB
@@ -57,13 +59,40 @@ TEST(JobStore, HoldsAtMostAGibibyteOfPictures) {
   jobs[3]->follow({picture});
   picture->cancel({ErrorCode::Cancelled, "enough", 0});
 
-  EXPECT_NO_THROW(store.add("", large));
+  store.make_room_for(*store.add("", large));
+
   EXPECT_THROW(store.find(jobs[3]->id(), ""), Error);
+}
+
+TEST(JobStore, ARefusedJobCostsNoEndedOne) {
+  TestService service;
+  service.wait_until_ready();
+  const HttpReply posted = service.call("POST", "/v1/jobs", R"({"prompt": "a"})");
+  const std::string ended = header_of(posted, "Location");
+  service.wait_for_metric("ssd1b_pictures_ended_total{outcome=\"succeeded\"} 1");
+  for (int i = 0; i < 255; ++i) service.get().jobs().add("", one_picture());
+  HttpRequest late = service.request("POST", "/v1/jobs", R"({"prompt": "a", "timeout_ms": 1})");
+  late.arrived_at -= std::chrono::seconds(1);
+
+  EXPECT_EQ(service.call(late).status, 504);
+  EXPECT_EQ(service.call("GET", ended).status, 200) << "it was forgotten for nothing";
+  EXPECT_EQ(service.call("POST", "/v1/jobs", R"({"prompt": "a"})").status, 202);
+  EXPECT_THROW(service.call("GET", ended), Error) << "now it made room";
+}
+
+TEST(JobStore, CountsWhatItRefuses) {
+  TestService service(TestService::Worker::NeverReady);
+  for (int i = 0; i < 256; ++i) service.get().jobs().add("", one_picture());
+
+  EXPECT_THROW(service.get().jobs().add("", one_picture()), Refusal);
+
+  const std::string series = "ssd1b_pictures_refused_total{code=\"queue_full\"} 1";
+  EXPECT_NE(service.get().metrics().text().find(series), std::string::npos);
 }
 
 TEST(TrackedJob, EventsAreNumberedAndStepsNeverGoBack) {
   TestService service(TestService::Worker::NeverReady);
-  JobStore store(service.get().dispatcher());
+  JobStore store(service.get().dispatcher(), service.get().metrics());
   const auto job = store.add("", one_picture());
   const auto picture = std::make_shared<Job>(1, GenerationRequest(), JobTicket());
   job->follow({picture});
@@ -95,7 +124,7 @@ TEST(TrackedJob, EventsAreNumberedAndStepsNeverGoBack) {
 
 TEST(TrackedJob, SeveralPicturesAreOneJob) {
   TestService service(TestService::Worker::NeverReady);
-  JobStore store(service.get().dispatcher());
+  JobStore store(service.get().dispatcher(), service.get().metrics());
   ImageRequest request = one_picture();
   request.pictures.resize(2);
   const auto job = store.add("", request);

@@ -42,6 +42,34 @@ TEST(Routes, TheOpenApiDocumentHasEachRouteAndNoOther) {
   EXPECT_EQ(documented, routes);
 }
 
+TEST(Routes, EachOperationListsWhatTheEdgeMayAnswerForIt) {
+  TestService service;
+  const Json document = openapi_document(service.get().rules(), nullptr);
+
+  for (const Route& route : all_routes(service.shared())) {
+    const std::string method = lower(route.method);
+    const Json& responses = document["paths"][path_of(route.pattern)][method]["responses"];
+    for (const char* status : {"400", "408", "414", "415", "417", "431", "503", "505"}) {
+      EXPECT_TRUE(responses.contains(status)) << status << method << route.pattern;
+    }
+    for (const char* status : {"401", "429"}) {
+      EXPECT_EQ(responses.contains(status), route.needs_key) << status << method << route.pattern;
+    }
+    EXPECT_EQ(responses.contains("413"), method != "get") << method << route.pattern;
+  }
+}
+
+TEST(Routes, TheDocumentTellsOfClientsThatCloseTheirSendingSide) {
+  TestService service;
+  const Json document = openapi_document(service.get().rules(), nullptr);
+
+  for (const char* path :
+       {"/generate-image", "/v1/images/generations", "/", "/models/{name}", "/v1/ssd-1b"}) {
+    EXPECT_TRUE(document["paths"][path]["post"]["responses"].contains("499")) << path;
+  }
+  EXPECT_FALSE(document["paths"]["/v1/jobs"]["post"]["responses"].contains("499"));
+}
+
 TEST(Routes, OnlyHealthAndTheDocumentNeedNoKey) {
   TestService service;
 

@@ -1,37 +1,8 @@
 #include "service/http/cors.h"
 
 #include <algorithm>
-#include <utility>
-
-#include "service/http/gate/request_target.h"
-#include "ssd1b/error.h"
 
 namespace ssd1b {
-namespace {
-
-bool is_origin(const std::string& origin) {
-  const std::size_t scheme_end = origin.find("://");
-  if (scheme_end == std::string::npos || scheme_end == 0) return false;
-  return std::all_of(origin.begin(), origin.begin() + static_cast<std::ptrdiff_t>(scheme_end),
-                     [](char c) {
-                       return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
-                              c == '-' || c == '.';
-                     }) &&
-         is_host(origin.substr(scheme_end + 3));
-}
-
-}  // namespace
-
-Cors::Cors(std::vector<std::string> origins) : origins_(std::move(origins)) {
-  for (const std::string& origin : origins_) {
-    if (!is_origin(origin)) {
-      throw Error(
-          ErrorCode::Usage,
-          "--cors-origin must be an origin like https://example.org, got \"" + origin + "\"");
-    }
-  }
-}
-
 bool Cors::is_preflight(const RequestHead& head) const {
   return !origins_.empty() && head.method == "OPTIONS" &&
          find_field(head.fields, "origin") != nullptr &&

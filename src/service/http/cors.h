@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "service/http/gate/head_gate.h"
@@ -10,8 +11,8 @@ namespace ssd1b {
 /// Which pages of other origins may call the service (--cors-origin). Thread-safe: never changes.
 class Cors {
  public:
-  /// Throws Error(Usage) for what is no origin like https://example.org:8443.
-  explicit Cors(std::vector<std::string> origins);
+  /// `origins` as browsers write them: others match nothing.
+  explicit Cors(std::vector<std::string> origins) : origins_(std::move(origins)) {}
 
   /// A browser asks whether it may send a request; no key comes with it.
   bool is_preflight(const RequestHead& head) const;

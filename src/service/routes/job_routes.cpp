@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <chrono>
+#include <exception>
 #include <utility>
 
 #include "service/dialects/write_json.h"
@@ -66,10 +67,11 @@ HttpReply post_job(const Service& service, const HttpRequest& http) {
   const auto job = service.jobs().add(http.client, std::move(request));
   try {
     job->follow(service.dispatcher().submit(std::move(pictures), ticket));
-  } catch (const Error&) {
+  } catch (const std::exception&) {
     service.jobs().remove(job->id());  // it was not accepted: there is no job
     throw;
   }
+  service.jobs().make_room_for(*job);
   HttpReply reply = document_reply(202, *job);
   reply.headers.emplace_back("Location", "/v1/jobs/" + job->id());
   return reply;

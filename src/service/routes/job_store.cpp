@@ -1,8 +1,11 @@
 #include "service/routes/job_store.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
+#include <vector>
 
+#include "service/admission/wait_estimate.h"
 #include "service/routes/link_store.h"
 
 namespace ssd1b {
@@ -11,7 +14,6 @@ namespace {
 constexpr std::chrono::minutes kKeptAfterEnd{10};
 constexpr std::size_t kMostJobs = 256;
 constexpr std::int64_t kMostImageBytes = std::int64_t{1} << 30;
-constexpr int kRetryWhenFull_s = 5;
 
 /// What its pictures take before they are image files.
 std::int64_t image_bytes_of(const ImageRequest& request) {
@@ -27,7 +29,12 @@ std::int64_t image_bytes_of(const ImageRequest& request) {
 std::shared_ptr<TrackedJob> JobStore::add(const std::string& client, ImageRequest request) {
   const std::lock_guard lock(mutex_);
   forget_old();
-  make_room(image_bytes_of(request));
+  if (const auto seconds = seconds_until_room(image_bytes_of(request))) {
+    metrics_.count_refused(name_of(ErrorCode::QueueFull),
+                           static_cast<int>(request.pictures.size()));
+    throw Refusal(ErrorCode::QueueFull, "as many jobs as can be kept have not ended yet",
+                  retry_after_of(*seconds));
+  }
   auto job = std::make_shared<TrackedJob>(random_id(), client, std::move(request), dispatcher_);
   jobs_[job->id()] = job;
   return job;
@@ -39,7 +46,8 @@ std::shared_ptr<TrackedJob> JobStore::find(const std::string& id, const std::str
   const auto found = jobs_.find(id);
   if (found == jobs_.end() || found->second->client() != client) {
     throw Error(ErrorCode::NotFound,
-                "there is no job of this id; jobs are kept 10 minutes after their end");
+                "there is no job of this id; jobs are kept 10 minutes after their end, the oldest "
+                "shorter where others need the room");
   }
   return found->second;
 }
@@ -49,24 +57,46 @@ void JobStore::remove(const std::string& id) {
   jobs_.erase(id);
 }
 
-void JobStore::make_room(std::int64_t image_bytes) {
-  std::int64_t bytes = image_bytes;
+void JobStore::make_room_for(const TrackedJob& accepted) {
+  const std::lock_guard lock(mutex_);
+  std::int64_t bytes = 0;
   for (const auto& [id, job] : jobs_) bytes += image_bytes_of(job->request());
-  while (jobs_.size() >= kMostJobs || (bytes > kMostImageBytes && !jobs_.empty())) {
+  while (jobs_.size() > kMostJobs || bytes > kMostImageBytes) {
     auto oldest = jobs_.end();
     for (auto each = jobs_.begin(); each != jobs_.end(); ++each) {
       const auto ended_at = each->second->ended_at();
-      if (ended_at && (oldest == jobs_.end() || *ended_at < *oldest->second->ended_at())) {
-        oldest = each;
-      }
+      if (!ended_at || each->second.get() == &accepted) continue;
+      if (oldest == jobs_.end() || *ended_at < *oldest->second->ended_at()) oldest = each;
     }
-    if (oldest == jobs_.end()) {
-      throw Refusal(ErrorCode::QueueFull, "as many jobs as can be kept have not ended yet",
-                    kRetryWhenFull_s);
-    }
+    if (oldest == jobs_.end()) return;
     bytes -= image_bytes_of(oldest->second->request());
     jobs_.erase(oldest);
   }
+}
+
+std::optional<double> JobStore::seconds_until_room(std::int64_t image_bytes) const {
+  std::vector<std::shared_ptr<TrackedJob>> unended;
+  std::int64_t bytes = image_bytes;
+  for (const auto& [id, job] : jobs_) {
+    if (job->ended_at()) continue;
+    unended.push_back(job);
+    bytes += image_bytes_of(job->request());
+  }
+  std::size_t left = unended.size();
+  if (left < kMostJobs && bytes <= kMostImageBytes) return std::nullopt;
+  std::vector<std::pair<double, std::int64_t>> ends;  // in seconds, and the bytes it makes free
+  for (const auto& job : unended) {
+    ends.emplace_back(job->seconds_left(), image_bytes_of(job->request()));
+  }
+  std::sort(ends.begin(), ends.end());
+  std::optional<double> seconds;
+  for (const auto& [ends_in_s, freed] : ends) {
+    if (left < kMostJobs && bytes <= kMostImageBytes) break;
+    seconds = ends_in_s;
+    bytes -= freed;
+    --left;
+  }
+  return seconds;  // none where the request alone is larger: it may be the only one
 }
 
 void JobStore::forget_old() {

@@ -8,7 +8,6 @@ namespace ssd1b {
 namespace {
 
 constexpr std::chrono::minutes kKept{10};
-constexpr std::size_t kMostPictures = 256;
 
 }  // namespace
 
@@ -17,9 +16,7 @@ std::string LinkStore::add(LinkedPicture picture) {
   const std::lock_guard lock(mutex_);
   forget_old();
   bytes_ += picture.bytes.size();
-  while (!entries_.empty() && (entries_.size() >= kMostPictures || bytes_ > most_bytes_)) {
-    forget_oldest();
-  }
+  while (!entries_.empty() && bytes_ > most_bytes_) forget_oldest();
   pictures_[id] = std::make_shared<const LinkedPicture>(std::move(picture));
   entries_.push_back({id, std::chrono::steady_clock::now()});
   return id;

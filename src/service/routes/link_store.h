@@ -17,8 +17,8 @@ struct LinkedPicture {
   std::string client;  // the name of the key that asked for it
 };
 
-/// Pictures that are fetched by an address, kept 10 minutes, at most 256 and at most 1 GiB of them:
-/// the oldest make room. Thread-safe.
+/// Pictures that are fetched by an address, kept 10 minutes, at most 1 GiB of them: the oldest make
+/// room. Thread-safe.
 class LinkStore {
  public:
   static constexpr std::size_t kMostBytes = std::size_t{1} << 30;

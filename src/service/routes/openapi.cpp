@@ -1,5 +1,6 @@
 #include "service/routes/openapi.h"
 
+#include <array>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,18 +22,20 @@ Json image_content(const std::vector<std::string>& formats) {
   return content;
 }
 
+Json error_ref(int status) {
+  return {{"$ref", "#/components/responses/" + std::to_string(status)}};
+}
+
 Json answer(const std::string& description, const Json& content) {
   Json response = {{"description", description}};
   if (!content.empty()) response["content"] = content;
   return response;
 }
 
-/// References to the shared error responses, beside `good` under its status.
+/// What may be answered instead of `good` and only here; the edge's answers are added to all alike.
 Json responses(const std::string& status, const Json& good, const std::vector<int>& errors) {
   Json all = {{status, good}};
-  for (const int error : errors) {
-    all[std::to_string(error)] = {{"$ref", "#/components/responses/" + std::to_string(error)}};
-  }
+  for (const int error : errors) all[std::to_string(error)] = error_ref(error);
   return all;
 }
 
@@ -57,7 +60,7 @@ Json with_parameter(Json addressed, const std::string& name) {
 }
 
 const std::vector<int>& picture_errors() {
-  static const std::vector<int> kErrors = {400, 401, 406, 408, 413, 415, 429, 500, 503, 504};
+  static const std::vector<int> kErrors = {406, 499, 500, 504};
   return kErrors;
 }
 
@@ -111,9 +114,10 @@ Json picture_paths() {
           responses("200", picture_answer("JPEG, or JSON", segmind_content), picture_errors())),
       "SegmindRequest");
   const Json content = with_parameter(
-      operation("getImageContent", "A picture that a url led to; kept 10 minutes",
-                responses("200", answer("The picture", image_content({"png", "jpeg", "webp"})),
-                          {400, 401, 404})),
+      operation(
+          "getImageContent",
+          "A picture that a url leads to; kept 10 minutes, the oldest of more than 1 GiB shorter",
+          responses("200", answer("The picture", image_content({"png", "jpeg", "webp"})), {404})),
       "id");
   return {{"/generate-image", {{"post", generate}}},
           {"/v1/images/generations", {{"post", openai}}},
@@ -125,20 +129,19 @@ Json picture_paths() {
 
 Json job_paths() {
   const Json job = answer("The job", json_content("Job"));
-  const Json post = with_body(
-      operation("createJob", "Accepts the request and answers at once",
-                responses("202", job, {400, 401, 406, 408, 413, 415, 429, 500, 503, 504})),
-      "GenerateRequest");
-  const Json get = operation("getJob", "How far it is", responses("200", job, {400, 401, 404}));
+  const Json post = with_body(operation("createJob", "Accepts the request and answers at once",
+                                        responses("202", job, {406, 500, 504})),
+                              "GenerateRequest");
+  const Json get = operation("getJob", "How far it is", responses("200", job, {404}));
   const Json remove = operation("deleteJob", "Ends it, or forgets it where it has ended",
-                                responses("204", answer("Done", {}), {400, 401, 404}));
-  const Json events = operation(
-      "getJobEvents", "Server-sent events: queued, step, succeeded, failed, cancelled",
-      responses("200", answer("Events", {{"text/event-stream", Json::object()}}), {400, 401, 404}));
+                                responses("204", answer("Done", {}), {404}));
+  const Json events =
+      operation("getJobEvents", "Server-sent events: queued, step, succeeded, failed, cancelled",
+                responses("200", answer("Events", {{"text/event-stream", Json::object()}}), {404}));
   const Json image =
       operation("getJobImage", "What /generate-image would have answered",
                 responses("200", picture_answer("The picture, or JSON", all_formats_and("Images")),
-                          {400, 401, 404, 409, 500, 503, 504}));
+                          {404, 409, 500, 504}));
   return {{"/v1/jobs", {{"post", post}}},
           {"/v1/jobs/{id}",
            {{"get", with_parameter(get, "id")}, {"delete", with_parameter(remove, "id")}}},
@@ -150,23 +153,21 @@ Json state_paths() {
   Json paths = Json::object();
   const Json health = answer("It is so", json_content("Health"));
   const auto add = [&](const char* path, const Json& get) { paths[path] = {{"get", get}}; };
-  add("/healthz", without_key(operation("getLive", "Live", responses("200", health, {503}))));
-  add("/ping", without_key(operation("ping", "Live", responses("200", health, {503}))));
-  add("/readyz", without_key(operation("getReady", "Ready", responses("200", health, {503}))));
-  add("/health", without_key(operation("getHealth", "Ready", responses("200", health, {503}))));
+  add("/healthz", without_key(operation("getLive", "Live", responses("200", health, {}))));
+  add("/ping", without_key(operation("ping", "Live", responses("200", health, {}))));
+  add("/readyz", without_key(operation("getReady", "Ready", responses("200", health, {}))));
+  add("/health", without_key(operation("getHealth", "Ready", responses("200", health, {}))));
   add("/version", operation("getVersion", "What this is",
-                            responses("200", answer("Versions", json_content("Version")), {401})));
-  add("/v1/models",
-      operation("listModels", "The model, its defaults and limits",
-                responses("200", answer("Models", json_content("Models")), {401, 503})));
+                            responses("200", answer("Versions", json_content("Version")), {})));
+  add("/v1/models", operation("listModels", "The model, its defaults and limits",
+                              responses("200", answer("Models", json_content("Models")), {})));
   add("/v1/models/{name}",
-      with_parameter(
-          operation("getModel", "One of them",
-                    responses("200", answer("The model", json_content("Model")), {401, 404, 503})),
-          "name"));
+      with_parameter(operation("getModel", "One of them",
+                               responses("200", answer("The model", json_content("Model")), {404})),
+                     "name"));
   add("/metrics",
       operation("getMetrics", "Prometheus text",
-                responses("200", answer("Text", {{"text/plain", Json::object()}}), {401})));
+                responses("200", answer("Text", {{"text/plain", Json::object()}}), {})));
   add("/openapi.json",
       without_key(operation(
           "getOpenApi", "This document",
@@ -174,27 +175,59 @@ Json state_paths() {
   return paths;
 }
 
+/// Which operations may answer an error.
+enum class Of { Every, WithKey, WithBody, Some };
+
+struct ErrorStatus {
+  int status;
+  Of operations;
+  const char* description;
+};
+
+constexpr std::array<ErrorStatus, 17> kErrorStatuses = {{
+    {400, Of::Every, "The client's mistake; the message says what must hold and what came"},
+    {401, Of::WithKey, "No valid API key"},
+    {404, Of::Some, "There is no such thing"},
+    {406, Of::Some, "Accept names only things we cannot make"},
+    {408, Of::Every, "The request came too slowly"},
+    {409, Of::Some, "The job has not ended"},
+    {413, Of::WithBody, "The body is over 256 KiB"},
+    {414, Of::Every, "The target is over 8 KiB"},
+    {415, Of::Every, "The body is not announced as JSON, or has a Content-Encoding"},
+    {417, Of::Every, "Expect is another than 100-continue"},
+    {429, Of::WithKey,
+     "Too much waits already, or too much was asked with this key or with wrong ones from this "
+     "address; Retry-After says when to come back"},
+    {431, Of::Every, "The head is over 16 KiB or 64 fields"},
+    {499, Of::Some, "The client closed its sending side before the reply: cancelled"},
+    {500, Of::Some, "Our fault"},
+    {503, Of::Every,
+     "Not ready, out of memory or connections, or shutting down; Retry-After says when to come "
+     "back"},
+    {504, Of::Some, "Not done within the request's timeout"},
+    {505, Of::Every, "The protocol is another than HTTP/1.0 and HTTP/1.1"},
+}};
+
+/// With what the edge may answer before the operation is asked.
+Json with_edge_errors(Json asked, const std::string& method) {
+  const bool needs_key = !asked.contains("security");
+  for (const ErrorStatus& each : kErrorStatuses) {
+    const bool is_added = each.operations == Of::Every ||
+                          (each.operations == Of::WithKey && needs_key) ||
+                          (each.operations == Of::WithBody && method != "get");
+    if (is_added) asked["responses"][std::to_string(each.status)] = error_ref(each.status);
+  }
+  return asked;
+}
+
 Json error_responses() {
-  const std::vector<std::pair<int, const char*>> errors = {
-      {400, "The client's mistake; the message says what must hold and what came"},
-      {401, "No valid API key"},
-      {404, "There is no such thing"},
-      {406, "Accept names only things we cannot make"},
-      {408, "The request came too slowly"},
-      {409, "The job has not ended"},
-      {413, "The body is over 256 KiB"},
-      {415, "The body is not announced as JSON"},
-      {429, "Too much waits already; Retry-After says when to come back"},
-      {500, "Our fault"},
-      {503, "Not ready, or shutting down; Retry-After says when to come back"},
-      {504, "Not done within the request's timeout"}};
   Json all = Json::object();
-  for (const auto& [status, description] : errors) {
-    Json response = answer(description, json_content("Error"));
-    if (status == 429 || status == 503) {
+  for (const ErrorStatus& each : kErrorStatuses) {
+    Json response = answer(each.description, json_content("Error"));
+    if (each.status == 429 || each.status == 503) {
       response["headers"] = {{"Retry-After", {{"schema", {{"type", "integer"}}}}}};
     }
-    all[std::to_string(status)] = response;
+    all[std::to_string(each.status)] = response;
   }
   return all;
 }
@@ -205,6 +238,9 @@ Json openapi_document(const RequestRules& rules, const ModelInfo* model) {
   Json paths = picture_paths();
   paths.update(job_paths());
   paths.update(state_paths());
+  for (Json& path : paths) {
+    for (const auto& [method, asked] : path.items()) asked = with_edge_errors(asked, method);
+  }
   return {{"openapi", "3.1.0"},
           {"info",
            {{"title", "ssd1b-server"},

@@ -161,6 +161,7 @@ Json timings_schema() {
 }
 
 Json job_schema() {
+  const Json error = error_schema()["properties"]["error"];
   const Json time = described(nullable(type("number")), "Seconds since 1970.");
   return object_of({{"id", type("string")},
                     {"status", choice({"queued", "running", "succeeded", "failed", "cancelled"})},
@@ -172,7 +173,9 @@ Json job_schema() {
                     {"step", type("integer")},
                     {"steps", type("integer")},
                     {"request", type("object")},
-                    {"error", nullable(type("object"))}},
+                    {"error", described(nullable(error),
+                                        "As of an Error; its code is cancelled where the job "
+                                        "was.")}},
                    {"id", "status", "created_at", "started_at", "finished_at", "position", "eta_ms",
                     "step", "steps", "request", "error"});
 }

@@ -43,7 +43,9 @@ HttpReply get_openapi(const Service& service) {
 HttpReply get_linked_picture(const Service& service, const HttpRequest& http) {
   const auto picture = service.links().find(http.path_parameters.at(0), http.client);
   if (!picture) {
-    throw Error(ErrorCode::NotFound, "there is no picture of this id; they are kept 10 minutes");
+    throw Error(ErrorCode::NotFound,
+                "there is no picture of this id; they are kept 10 minutes, the oldest of more than "
+                "1 GiB shorter");
   }
   HttpReply reply;
   reply.content_type = picture->media_type;

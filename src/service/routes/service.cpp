@@ -60,7 +60,7 @@ Service::Service(const ServerOptions& options, Dispatcher& dispatcher, Metrics& 
                         std::chrono::system_clock::now().time_since_epoch())
                         .count()),
       rules_(rules_of(options)),
-      jobs_(std::make_unique<JobStore>(dispatcher)),
+      jobs_(std::make_unique<JobStore>(dispatcher, metrics)),
       links_(std::make_unique<LinkStore>()),
       encoding_(std::make_unique<FewAtATime>(usable_cores())),
       parsing_(std::make_unique<FewAtATime>(usable_cores())) {

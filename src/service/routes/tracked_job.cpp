@@ -204,6 +204,11 @@ std::vector<std::shared_ptr<Job>> TrackedJob::pictures() const {
   return jobs_;
 }
 
+double TrackedJob::seconds_left() const {
+  const std::lock_guard lock(mutex_);
+  return place_locked().eta_ms / 1000.0;
+}
+
 std::uint64_t TrackedJob::last_event_id() const {
   const std::lock_guard lock(mutex_);
   return events_.size();

@@ -48,6 +48,9 @@ class TrackedJob : public std::enable_shared_from_this<TrackedJob> {
   std::optional<Clock::time_point> ended_at() const;
   std::vector<std::shared_ptr<Job>> pictures() const;
 
+  /// Until it has ended, as far as measurements tell; 0 where they do not.
+  double seconds_left() const;
+
   std::uint64_t last_event_id() const;
 
   /// The events with greater ids than `id`. Blocks until there are some, the job has ended, or
