@@ -15,6 +15,8 @@ namespace ssd1b {
 class Pipeline : public Engine {
  public:
   Pipeline(const ModelOptions& options, const c10::Device& device);
+  /// Says itself whether pictures share calls, which none do on the CPU but in tests.
+  Pipeline(const ModelOptions& options, const c10::Device& device, bool shares_calls);
 
   const ModelInfo& model() const override { return model_.info; }
   bool has_room_for(const GenerationRequest& request) const override;
@@ -26,17 +28,23 @@ class Pipeline : public Engine {
  private:
   using Pictures = std::vector<std::unique_ptr<Picture>>;
 
-  Picture& next_picture();
+  /// The pictures that one unit of work is for, in order of arrival.
+  using Unit = std::vector<Picture*>;
+
+  std::vector<Unit> possible_units() const;
+  bool may_join(const Unit& unit, const Picture& picture) const;
+  Unit next_unit();
   Pictures::iterator find(PictureId id);
   void drop(PictureId id);
 
   void encode(Picture& picture);
   PictureEvent decode(Picture& picture);
-  /// One UNet call for `leader` and all pictures that may share it.
-  std::vector<PictureEvent> denoise(Picture& leader);
-  std::vector<Picture*> group_of(Picture& leader);
-  /// What the rows of a group's pictures need, behind one another.
-  const UNetConditioning& conditioning_of(const std::vector<Picture*>& group);
+  Image image_of(const at::Tensor& latents);
+  std::vector<PictureEvent> denoise(const Unit& unit);
+  /// [rows of all, C, h, w]; changes nothing of the pictures.
+  at::Tensor call_unet(const Unit& unit);
+  /// What the rows of a unit's pictures need, behind one another.
+  const UNetConditioning& conditioning_of(const Unit& unit);
 
   Model model_;
   const bool shares_calls_;
@@ -44,7 +52,7 @@ class Pipeline : public Engine {
   PromptEncoder prompts_;
   UNetGraphs unet_;
   CallFence fence_;
-  std::vector<PictureId> shared_by_;  // whose rows `shared_` holds: a group stays for many calls
+  std::vector<PictureId> shared_by_;  // whose rows `shared_` holds: they stay for many calls
   UNetConditioning shared_;
   TurnOrder turns_;
   Pictures pictures_;  // in order of arrival
