@@ -10,6 +10,7 @@
 
 #include "inference/pipeline/faults.h"
 #include "inference/vae/tiled_decode.h"
+#include "logging/log.h"
 
 namespace ssd1b {
 namespace {
@@ -51,7 +52,8 @@ Pipeline::Pipeline(const ModelOptions& options, const c10::Device& device, bool 
       unet_([this](const UNetInput& input) { return model_.unet(input, model_.tick); },
             options.cuda_graphs ? device_graphs(device) : MakeDeviceGraph(),
             model_.memory.graph_pixels()),
-      fence_(device) {
+      fence_(device),
+      call_pixels_(model_.memory.call_pixels()) {
   prove_kernels(device, model_.precision);
 }
 
@@ -142,8 +144,7 @@ bool Pipeline::may_join(const Unit& unit, const Picture& picture) const {
          picture.stage() == Picture::Stage::Denoise &&
          picture.request().width_px == first.request().width_px &&
          picture.request().height_px == first.request().height_px &&
-         pixels_of({unit.begin(), unit.end()}) + pixels_of({&picture}) <=
-             model_.memory.call_pixels();
+         pixels_of({unit.begin(), unit.end()}) + pixels_of({&picture}) <= call_pixels_;
 }
 
 Pipeline::Pictures::iterator Pipeline::find(PictureId id) {
@@ -159,18 +160,43 @@ void Pipeline::drop(PictureId id) {
   shared_by_.clear();
   shared_ = UNetConditioning();
   turns_.forget(id);
+  if (pictures_.empty()) call_pixels_ = model_.memory.call_pixels();  // there may be memory again
+}
+
+void Pipeline::with_memory(const std::function<void()>& work) {
+  try {
+    return work();
+  } catch (const std::exception& error) {
+    if (!is_out_of_memory(error)) throw;
+  }
+  log_warn("a unit of work is tried once more", {{"reason", "the device's memory ran out"}});
+  shared_by_.clear();
+  shared_ = UNetConditioning();
+  unet_.drop();
+  give_back_free_memory(model_.device);
+  work();
 }
 
 void Pipeline::encode(Picture& picture) {
   const auto begin = Stopwatch::now();
-  picture.begin(prompts_.encode(picture.request()));
+  std::shared_ptr<const PromptEncoding> encoding;
+  with_memory([&] { encoding = prompts_.encode(picture.request()); });
+  picture.begin(std::move(encoding));
   turns_.served(picture.id());
   picture.timings.text_encoder_ms += ms_since(begin);
 }
 
 std::vector<PictureEvent> Pipeline::denoise(const Unit& unit) {
   const auto begin = Stopwatch::now();
-  const at::Tensor output = call_unet(unit);
+  at::Tensor output;
+  try {
+    with_memory([&] { output = call_unet(unit); });
+  } catch (const std::exception& error) {
+    if (unit.size() == 1 || !is_out_of_memory(error)) throw;
+    call_pixels_ = pixels_of({unit.begin(), unit.begin() + unit.size() / 2});
+    log_warn("fewer pictures share UNet calls", {{"pixels", call_pixels_}});
+    return {};  // nobody was served: the next unit is theirs, by fewer
+  }
   std::vector<PictureEvent> events;
   std::int64_t row = 0;
   for (Picture* picture : unit) {
@@ -227,7 +253,7 @@ PictureEvent Pipeline::decode(Picture& picture) {
   const auto begin = Stopwatch::now();
   const at::Tensor& latents = picture.latents();
   GeneratedImage result = picture.result();
-  result.image = image_of(latents);
+  with_memory([&] { result.image = image_of(latents); });
   if (keep_latents_) result.latents = to_floats(latents);
   result.timings.vae_ms = ms_since(begin);
   return {picture.id(), PictureFinished{std::move(result)}};

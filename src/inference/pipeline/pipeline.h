@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -11,7 +13,9 @@
 namespace ssd1b {
 
 /// The real engine: pictures take turns by unit of work; on CUDA those of one latent size share
-/// UNet calls. Used by one thread, the one that made it.
+/// UNet calls. Where memory runs out, a unit is tried once more without what graphs and libtorch
+/// hold, then by fewer pictures; only one that is alone fails. Used by one thread, the one that
+/// made it.
 class Pipeline : public Engine {
  public:
   Pipeline(const ModelOptions& options, const c10::Device& device);
@@ -45,6 +49,8 @@ class Pipeline : public Engine {
   at::Tensor call_unet(const Unit& unit);
   /// What the rows of a unit's pictures need, behind one another.
   const UNetConditioning& conditioning_of(const Unit& unit);
+  /// Does `work`, which changes nothing before it has all its memory: once more where that ran out.
+  void with_memory(const std::function<void()>& work);
 
   Model model_;
   const bool shares_calls_;
@@ -54,6 +60,7 @@ class Pipeline : public Engine {
   CallFence fence_;
   std::vector<PictureId> shared_by_;  // whose rows `shared_` holds: they stay for many calls
   UNetConditioning shared_;
+  std::int64_t call_pixels_;  // of a shared call; the plan's until memory runs out
   TurnOrder turns_;
   Pictures pictures_;  // in order of arrival
 };
