@@ -83,7 +83,10 @@ class Engine {
 
   virtual const ModelInfo& model() const = 0;
 
-  /// Whether memory allows this picture beside those in the making. The caller keeps the count.
+  /// Whether memory allows this picture beside those in the making; where not, the caller lets it
+  /// wait for their end, and keeps the count in any case. Not a forecast of its units: open_model's
+  /// engine always says yes, and a picture whose unit finds no memory is a PictureFailed. The fake
+  /// engine of the tests says no where it is told to.
   virtual bool has_room_for(const GenerationRequest& request) const = 0;
 
   /// Checks and enqueues; does no work. Throws Error for a request that the model cannot make.

@@ -246,5 +246,18 @@ TEST_F(UNetGraphsTest, DroppedGraphsAreRecordedAnew) {
   EXPECT_EQ(world_.recordings, 2);
 }
 
+TEST_F(UNetGraphsTest, DroppedGraphsHaveHalfTheRoom) {
+  UNetGraphs unet = graphs(/*room=*/2 * 16);
+  call(unet, 3, /*rows=*/2);
+
+  unet.drop();
+  unet.drop();  // frees nothing: no less room
+  call(unet, 3, /*rows=*/2);
+  EXPECT_EQ(world_.recordings, 1);
+  call(unet, 3, /*rows=*/1);
+
+  EXPECT_EQ(world_.recordings, 2);
+}
+
 }  // namespace
 }  // namespace ssd1b

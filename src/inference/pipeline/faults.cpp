@@ -39,18 +39,25 @@ bool is_sticky(const c10::Error& error, const std::string& text) {
 
 }  // namespace
 
+bool is_out_of_memory(const std::exception& error) {
+  if (const auto* ours = dynamic_cast<const Error*>(&error)) {
+    return ours->code() == ErrorCode::OutOfMemory;
+  }
+  if (const auto* torch = dynamic_cast<const c10::Error*>(&error)) {
+    return dynamic_cast<const c10::OutOfMemoryError*>(torch) != nullptr ||
+           speaks_of_memory(torch->what_without_backtrace());
+  }
+  return dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+}
+
 PictureFailed fault_of(const std::exception& error) {
   if (const auto* ours = dynamic_cast<const Error*>(&error)) {
     if (ours->code() == ErrorCode::DeviceLost) throw *ours;
     return {ours->code(), ours->what()};
   }
-  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
-      dynamic_cast<const c10::OutOfMemoryError*>(&error) != nullptr) {
-    return {ErrorCode::OutOfMemory, kOutOfMemory};
-  }
+  if (is_out_of_memory(error)) return {ErrorCode::OutOfMemory, kOutOfMemory};
   if (const auto* torch = dynamic_cast<const c10::Error*>(&error)) {
     const std::string text = torch->what_without_backtrace();
-    if (speaks_of_memory(text)) return {ErrorCode::OutOfMemory, kOutOfMemory};
     log_error("a unit of work failed", {{"libtorch", text}});
     if (is_sticky(*torch, text)) {
       throw Error(ErrorCode::DeviceLost,

@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 
 #include "inference/pipeline/faults.h"
 #include "inference/vae/tiled_decode.h"
+#include "logging/log.h"
 
 namespace ssd1b {
 namespace {
@@ -28,23 +30,37 @@ std::vector<float> to_floats(const at::Tensor& latents) {
   return {begin, begin + values.numel()};
 }
 
+/// Latent pixels of all rows of a UNet call for these pictures, which are of one size.
+std::int64_t pixels_of(const std::vector<const Picture*>& pictures) {
+  std::int64_t rows = 0;
+  for (const Picture* picture : pictures) rows += picture->conditioning().rows();
+  const at::Tensor& latents = pictures.front()->latents();
+  return rows * latents.size(2) * latents.size(3);
+}
+
 }  // namespace
 
 Pipeline::Pipeline(const ModelOptions& options, const c10::Device& device)
+    // On the CPU sharing gains nothing and changes the low bits of a picture.
+    : Pipeline(options, device, /*shares_calls=*/!device.is_cpu() && !options.batch_invariant) {}
+
+Pipeline::Pipeline(const ModelOptions& options, const c10::Device& device, bool shares_calls)
     : model_(options, device),
-      // On the CPU sharing gains nothing and changes the low bits of a picture.
-      shares_calls_(!device.is_cpu() && !options.batch_invariant),
+      shares_calls_(shares_calls),
       keep_latents_(options.keep_latents),
       prompts_(model_),
       unet_([this](const UNetInput& input) { return model_.unet(input, model_.tick); },
             options.cuda_graphs ? device_graphs(device) : MakeDeviceGraph(),
             model_.memory.graph_pixels()),
-      fence_(device) {
+      fence_(device),
+      call_pixels_(model_.memory.call_pixels()) {
   prove_kernels(device, model_.precision);
 }
 
 bool Pipeline::has_room_for(const GenerationRequest&) const {
-  return true;  // the caller keeps the count below ModelInfo::max_pictures
+  // Between its units a picture holds little, and units are made one by one; what one of them takes
+  // is known roughly only: trying costs the others less than to be waited for.
+  return true;
 }
 
 void Pipeline::admit(PictureId id, const GenerationRequest& request) {
@@ -66,7 +82,8 @@ void Pipeline::finish(PictureId id) {
 std::vector<PictureEvent> Pipeline::step() {
   if (pictures_.empty()) return {};
   const c10::InferenceMode no_gradients;
-  Picture& picture = next_picture();
+  const Unit unit = next_unit();
+  Picture& picture = *unit.front();
   std::vector<PictureEvent> events;
   try {
     switch (picture.stage()) {
@@ -74,7 +91,7 @@ std::vector<PictureEvent> Pipeline::step() {
         encode(picture);
         break;
       case Picture::Stage::Denoise:
-        events = denoise(picture);
+        events = denoise(unit);
         break;
       case Picture::Stage::Decode:
         events = {decode(picture)};
@@ -91,15 +108,43 @@ std::vector<PictureEvent> Pipeline::step() {
   return events;
 }
 
-Picture& Pipeline::next_picture() {
-  std::vector<Turn> turns;
-  turns.reserve(pictures_.size());
-  for (const auto& picture : pictures_) {
-    // Where calls are shared, a picture that has its prompt costs the others nothing any more.
-    const bool is_to_join = shares_calls_ && picture->stage() == Picture::Stage::Encode;
-    turns.push_back({picture->id(), is_to_join ? 0 : picture->calls_left()});
+Pipeline::Unit Pipeline::next_unit() {
+  std::vector<Unit> units = possible_units();
+  std::vector<Turn> turns(units.size());
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    turns[i].calls_left = std::numeric_limits<int>::max();
+    for (const Picture* picture : units[i]) {
+      // Where calls are shared, a picture that has its prompt costs the others nothing any more.
+      const bool is_to_join = shares_calls_ && picture->stage() == Picture::Stage::Encode;
+      const int calls_left = is_to_join ? 0 : picture->calls_left();
+      turns[i].ids.push_back(picture->id());
+      turns[i].calls_left = std::min(turns[i].calls_left, calls_left);
+    }
   }
-  return *pictures_[turns_.next(turns)];
+  return std::move(units[turns_.next(turns)]);
+}
+
+std::vector<Pipeline::Unit> Pipeline::possible_units() const {
+  std::vector<Unit> units;
+  for (const auto& picture : pictures_) {
+    const auto shared = std::find_if(units.begin(), units.end(),
+                                     [&](const Unit& unit) { return may_join(unit, *picture); });
+    if (shared == units.end()) {
+      units.push_back({picture.get()});
+    } else {
+      shared->push_back(picture.get());
+    }
+  }
+  return units;
+}
+
+bool Pipeline::may_join(const Unit& unit, const Picture& picture) const {
+  const Picture& first = *unit.front();
+  return shares_calls_ && first.stage() == Picture::Stage::Denoise &&
+         picture.stage() == Picture::Stage::Denoise &&
+         picture.request().width_px == first.request().width_px &&
+         picture.request().height_px == first.request().height_px &&
+         pixels_of({unit.begin(), unit.end()}) + pixels_of({&picture}) <= call_pixels_;
 }
 
 Pipeline::Pictures::iterator Pipeline::find(PictureId id) {
@@ -115,51 +160,50 @@ void Pipeline::drop(PictureId id) {
   shared_by_.clear();
   shared_.clear();
   turns_.forget(id);
+  if (pictures_.empty()) call_pixels_ = model_.memory.call_pixels();  // there may be memory again
+}
+
+void Pipeline::with_memory(const std::function<void()>& work) {
+  try {
+    return work();
+  } catch (const std::exception& error) {
+    if (!is_out_of_memory(error)) throw;
+  }
+  log_warn("a unit of work is tried once more", {{"reason", "the device's memory ran out"}});
+  shared_by_.clear();
+  shared_.clear();
+  unet_.drop();
+  give_back_free_memory(model_.device);
+  work();
 }
 
 void Pipeline::encode(Picture& picture) {
   const auto begin = Stopwatch::now();
-  picture.begin(prompts_.encode(picture.request()));
+  std::shared_ptr<const PromptEncoding> encoding;
+  with_memory([&] { encoding = prompts_.encode(picture.request()); });
+  picture.begin(std::move(encoding));
+  turns_.served(picture.id());
   picture.timings.text_encoder_ms += ms_since(begin);
 }
 
-std::vector<Picture*> Pipeline::group_of(Picture& leader) {
-  std::vector<Picture*> group = {&leader};
-  if (!shares_calls_) return group;
-  const at::Tensor& latents = leader.latents();
-  std::int64_t rows = leader.conditioning().rows();
-  const std::int64_t most_rows = model_.memory.call_pixels() / (latents.size(2) * latents.size(3));
-  for (const auto& picture : pictures_) {
-    if (picture.get() != &leader && picture->stage() == Picture::Stage::Denoise &&
-        picture->request().width_px == leader.request().width_px &&
-        picture->request().height_px == leader.request().height_px &&
-        rows + picture->conditioning().rows() <= most_rows) {
-      rows += picture->conditioning().rows();
-      group.push_back(picture.get());
-    }
-  }
-  return group;
-}
-
-std::vector<PictureEvent> Pipeline::denoise(Picture& leader) {
+std::vector<PictureEvent> Pipeline::denoise(const Unit& unit) {
   const auto begin = Stopwatch::now();
-  const std::vector<Picture*> group = group_of(leader);
-  std::vector<at::Tensor> inputs, times;
-  for (const Picture* picture : group) {
-    inputs.push_back(picture->model_input());
-    times.push_back(picture->times());
+  at::Tensor output;
+  try {
+    with_memory([&] { output = call_unet(unit); });
+  } catch (const std::exception& error) {
+    if (unit.size() == 1 || !is_out_of_memory(error)) throw;
+    call_pixels_ = pixels_of({unit.begin(), unit.begin() + unit.size() / 2});
+    log_warn("fewer pictures share UNet calls", {{"pixels", call_pixels_}});
+    return {};  // nobody was served: the next unit is theirs, by fewer
   }
-  const bool is_alone = group.size() == 1;
-  const at::Tensor output = unet_({is_alone ? inputs.front() : at::cat(inputs),  // [rows, C, h, w]
-                                   is_alone ? times.front() : at::cat(times),    // [rows, W]
-                                   prompts_of(group)});
-
   std::vector<PictureEvent> events;
   std::int64_t row = 0;
-  for (Picture* picture : group) {
+  for (Picture* picture : unit) {
     const std::int64_t rows = picture->conditioning().rows();
     const at::Tensor own = output.narrow(/*dim=*/0, row, rows);
     row += rows;
+    turns_.served(picture->id());
     try {
       picture->feed(own);
       events.push_back({picture->id(), picture->progress()});
@@ -168,15 +212,27 @@ std::vector<PictureEvent> Pipeline::denoise(Picture& leader) {
     }
   }
   fence_.mark();
-  for (Picture* picture : group) picture->timings.denoise_ms += ms_since(begin);
+  for (Picture* picture : unit) picture->timings.denoise_ms += ms_since(begin);
   return events;
 }
 
-const PromptKeysValues& Pipeline::prompts_of(const std::vector<Picture*>& group) {
-  if (group.size() == 1) return group.front()->conditioning().prompt;
+at::Tensor Pipeline::call_unet(const Unit& unit) {
+  std::vector<at::Tensor> inputs, times;
+  for (const Picture* picture : unit) {
+    inputs.push_back(picture->model_input());
+    times.push_back(picture->times());
+  }
+  const bool is_alone = unit.size() == 1;
+  return unet_({is_alone ? inputs.front() : at::cat(inputs),  // [rows, C, h, w]
+                is_alone ? times.front() : at::cat(times),    // [rows, W]
+                prompts_of(unit)});
+}
+
+const PromptKeysValues& Pipeline::prompts_of(const Unit& unit) {
+  if (unit.size() == 1) return unit.front()->conditioning().prompt;
   std::vector<PictureId> ids;
   std::vector<const PromptKeysValues*> parts;
-  for (const Picture* picture : group) {
+  for (const Picture* picture : unit) {
     ids.push_back(picture->id());
     parts.push_back(&picture->conditioning().prompt);
   }
@@ -195,6 +251,14 @@ PictureEvent Pipeline::decode(Picture& picture) {
   picture.timings.denoise_ms += ms_since(rest_of_call);
   const auto begin = Stopwatch::now();
   const at::Tensor& latents = picture.latents();
+  GeneratedImage result = picture.result();
+  with_memory([&] { result.image = image_of(latents); });
+  if (keep_latents_) result.latents = to_floats(latents);
+  result.timings.vae_ms = ms_since(begin);
+  return {picture.id(), PictureFinished{std::move(result)}};
+}
+
+Image Pipeline::image_of(const at::Tensor& latents) {
   if (!is_finite(latents)) {
     throw Error(ErrorCode::NonFiniteOutput, "the latents hold a value that is not finite");
   }
@@ -213,11 +277,7 @@ PictureEvent Pipeline::decode(Picture& picture) {
   if (!is_good) {
     throw Error(ErrorCode::NonFiniteOutput, "the picture holds a value that is not finite");
   }
-  GeneratedImage result = picture.result();
-  result.image = to_image(pixels);
-  if (keep_latents_) result.latents = to_floats(latents);
-  result.timings.vae_ms = ms_since(begin);
-  return {picture.id(), PictureFinished{std::move(result)}};
+  return to_image(pixels);
 }
 
 }  // namespace ssd1b

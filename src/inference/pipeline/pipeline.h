@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -11,10 +13,14 @@
 namespace ssd1b {
 
 /// The real engine: pictures take turns by unit of work; on CUDA those of one latent size share
-/// UNet calls. Used by one thread, the one that made it.
+/// UNet calls. Where memory runs out, a unit is tried once more without what graphs and libtorch
+/// hold, then by fewer pictures; only one that is alone fails. Used by one thread, the one that
+/// made it.
 class Pipeline : public Engine {
  public:
   Pipeline(const ModelOptions& options, const c10::Device& device);
+  /// Says itself whether pictures share calls, which none do on the CPU but in tests.
+  Pipeline(const ModelOptions& options, const c10::Device& device, bool shares_calls);
 
   const ModelInfo& model() const override { return model_.info; }
   bool has_room_for(const GenerationRequest& request) const override;
@@ -26,17 +32,25 @@ class Pipeline : public Engine {
  private:
   using Pictures = std::vector<std::unique_ptr<Picture>>;
 
-  Picture& next_picture();
+  /// The pictures that one unit of work is for, in order of arrival.
+  using Unit = std::vector<Picture*>;
+
+  std::vector<Unit> possible_units() const;
+  bool may_join(const Unit& unit, const Picture& picture) const;
+  Unit next_unit();
   Pictures::iterator find(PictureId id);
   void drop(PictureId id);
 
   void encode(Picture& picture);
   PictureEvent decode(Picture& picture);
-  /// One UNet call for `leader` and all pictures that may share it.
-  std::vector<PictureEvent> denoise(Picture& leader);
-  std::vector<Picture*> group_of(Picture& leader);
-  /// What the rows of a group's pictures need, behind one another.
-  const PromptKeysValues& prompts_of(const std::vector<Picture*>& group);
+  Image image_of(const at::Tensor& latents);
+  std::vector<PictureEvent> denoise(const Unit& unit);
+  /// [rows of all, C, h, w]; changes nothing of the pictures.
+  at::Tensor call_unet(const Unit& unit);
+  /// What the rows of a unit's pictures need, behind one another.
+  const PromptKeysValues& prompts_of(const Unit& unit);
+  /// Does `work`, which changes nothing before it has all its memory: once more where that ran out.
+  void with_memory(const std::function<void()>& work);
 
   Model model_;
   const bool shares_calls_;
@@ -44,8 +58,9 @@ class Pipeline : public Engine {
   PromptEncoder prompts_;
   UNetGraphs unet_;
   CallFence fence_;
-  std::vector<PictureId> shared_by_;  // whose rows `shared_` holds: a group stays for many calls
+  std::vector<PictureId> shared_by_;  // whose rows `shared_` holds: they stay for many calls
   PromptKeysValues shared_;
+  std::int64_t call_pixels_;  // of a shared call; the plan's until memory runs out
   TurnOrder turns_;
   Pictures pictures_;  // in order of arrival
 };

@@ -11,10 +11,12 @@ namespace ssd1b {
 namespace {
 
 /// Whether both requests lead to the same encoding: all that PromptEncoder reads of a request.
-bool ask_for_the_same(const GenerationRequest& a, const GenerationRequest& b) {
+bool ask_for_the_same(const GenerationRequest& a, const GenerationRequest& b,
+                      const ModelInfo& model) {
   return a.prompt == b.prompt && a.negative_prompt == b.negative_prompt &&
-         a.guidance_scale == b.guidance_scale && a.clip_skip == b.clip_skip &&
-         a.original_width_px == b.original_width_px &&
+         is_guided(a, model) == is_guided(b, model) &&
+         (!model.guidance_embedded || a.guidance_scale == b.guidance_scale) &&
+         a.clip_skip == b.clip_skip && a.original_width_px == b.original_width_px &&
          a.original_height_px == b.original_height_px && a.target_width_px == b.target_width_px &&
          a.target_height_px == b.target_height_px && a.crop_top_px == b.crop_top_px &&
          a.crop_left_px == b.crop_left_px;
@@ -68,9 +70,12 @@ class VisitOfEncoders {
 
 std::shared_ptr<const PromptEncoding> PromptEncoder::encode(const GenerationRequest& request) {
   const auto found = std::find_if(known_.begin(), known_.end(), [&](const Known& known) {
-    return ask_for_the_same(known.request, request);
+    return ask_for_the_same(known.request, request, model_.info);
   });
-  if (found != known_.end()) return found->encoding;
+  if (found != known_.end()) {
+    std::rotate(known_.begin(), found, found + 1);
+    return known_.front().encoding;
+  }
   known_.push_front({request, make(request)});
   if (known_.size() > static_cast<std::size_t>(model_.info.max_pictures)) known_.pop_back();
   return known_.front().encoding;

@@ -44,7 +44,7 @@ class PromptEncoder {
   std::shared_ptr<const PromptEncoding> make(const GenerationRequest& request) const;
 
   Model& model_;
-  std::deque<Known> known_;  // the latest first
+  std::deque<Known> known_;  // the latest used first
 };
 
 }  // namespace ssd1b

@@ -5,25 +5,27 @@
 namespace ssd1b {
 
 std::size_t TurnOrder::next(const std::vector<Turn>& turns) {
-  const int limit = kMaxRounds * static_cast<int>(turns.size());
-  std::size_t chosen = 0;
-  int longest_wait = -1;
-  for (std::size_t i = 0; i < turns.size(); ++i) {
-    const int waited = passed_over_[turns[i].id];
-    if (waited >= limit && waited > longest_wait) {
-      longest_wait = waited;
-      chosen = i;
-    }
+  // Those who reach it together are served within the round that is left.
+  const int limit = (kMaxRounds - 1) * static_cast<int>(turns.size());
+  const auto comes_first = [&](const Turn& a, const Turn& b) {
+    const int a_wait = wait_of(a), b_wait = wait_of(b);
+    if (std::max(a_wait, b_wait) >= limit) return a_wait > b_wait;
+    return a.calls_left < b.calls_left;
+  };
+  const auto chosen = std::min_element(turns.begin(), turns.end(), comes_first);
+  for (const Turn& turn : turns) {
+    for (const PictureId id : turn.ids) ++passed_over_[id];
   }
-  if (longest_wait < 0) {
-    const auto fewest =
-        std::min_element(turns.begin(), turns.end(),
-                         [](const Turn& a, const Turn& b) { return a.calls_left < b.calls_left; });
-    chosen = static_cast<std::size_t>(fewest - turns.begin());
+  return static_cast<std::size_t>(chosen - turns.begin());
+}
+
+int TurnOrder::wait_of(const Turn& turn) const {
+  int longest = 0;
+  for (const PictureId id : turn.ids) {
+    const auto found = passed_over_.find(id);
+    if (found != passed_over_.end()) longest = std::max(longest, found->second);
   }
-  for (const Turn& turn : turns) ++passed_over_[turn.id];
-  passed_over_[turns[chosen].id] = 0;
-  return chosen;
+  return longest;
 }
 
 }  // namespace ssd1b

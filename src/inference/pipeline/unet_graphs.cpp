@@ -77,7 +77,18 @@ UNetGraphs::UNetGraphs(Call plain, MakeDeviceGraph make_graph, std::int64_t room
 
 UNetGraphs::~UNetGraphs() = default;
 
-void UNetGraphs::drop() { sizes_.clear(); }
+void UNetGraphs::drop() {
+  const bool held_memory =
+      std::any_of(sizes_.begin(), sizes_.end(), [](const Size& size) { return !!size.recorded; });
+  sizes_.clear();
+  if (held_memory) halve_room();
+}
+
+void UNetGraphs::halve_room() {
+  room_ /= 2;
+  log_warn("UNet calls are recorded anew, fewer of them",
+           {{"reason", "the device's memory ran out"}, {"pixels", room_}});
+}
 
 at::Tensor UNetGraphs::operator()(const UNetInput& input) {
   ++calls_;
@@ -148,10 +159,8 @@ bool UNetGraphs::attempt(const std::function<void()>& work) {
     work();
     return true;
   } catch (const c10::OutOfMemoryError&) {
-    room_ /= 2;
-    drop();
-    log_warn("UNet calls are recorded anew, fewer of them",
-             {{"reason", "the device's memory ran out"}, {"pixels", room_}});
+    sizes_.clear();
+    halve_room();
     return false;
   } catch (const c10::Error& error) {
     why = error.what_without_backtrace();
@@ -160,7 +169,7 @@ bool UNetGraphs::attempt(const std::function<void()>& work) {
   }
   log_warn("UNet calls are launched kernel by kernel from now on", {{"reason", why}});
   make_graph_ = nullptr;
-  drop();
+  sizes_.clear();
   return false;
 }
 

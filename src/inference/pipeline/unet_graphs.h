@@ -40,7 +40,7 @@ class UNetGraphs {
   /// What `plain` gives for it, in a tensor that is the caller's.
   at::Tensor operator()(const UNetInput& input);
 
-  /// Frees all graphs. Sizes that come again are recorded anew.
+  /// Memory ran out elsewhere: frees all graphs. Sizes that come again are recorded anew.
   void drop();
 
  private:
@@ -60,6 +60,7 @@ class UNetGraphs {
   bool has_room_for(const Size& size);
   /// Whether `work` went well; if not, there are no graphs any more.
   bool attempt(const std::function<void()>& work);
+  void halve_room();
   void record(Size& size, const UNetInput& input, const at::Tensor& output);
 
   const Call plain_;

@@ -76,10 +76,11 @@ class PieceReader {
         options_.threads > 0 ? options_.threads : std::min(at::get_num_threads(), kMaxThreads);
     const std::size_t extra = std::min<std::size_t>(wanted, pieces_.size()) - 1;
     std::vector<std::thread> threads;
+    threads.reserve(extra);
     try {
       while (threads.size() < extra) threads.emplace_back([this] { work(nullptr); });
-    } catch (const std::system_error&) {
-      // The system gives no more threads: those that there are do it.
+    } catch (const std::exception&) {
+      // The system gives no more threads, or no memory for them: those that there are do it.
     }
     work(options_.tick);
     for (std::thread& thread : threads) thread.join();
