@@ -12,10 +12,7 @@ namespace {
 constexpr std::int64_t kTimeIds = 6;  // original height and width, crop, target height and width
 
 std::size_t prompts_of(const UNetBlockConfig& block) {
-  std::size_t count = 0;
-  if (!block.has_transformers) return count;
-  for (const std::int64_t depth : block.depths) count += static_cast<std::size_t>(depth);
-  return count;
+  return static_cast<std::size_t>(block.transformer_blocks());
 }
 
 TimestepEmbeddingConfig time_embedding_config(const UNetConfig& config) {
