@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "ssd1b/error.h"
 
@@ -11,6 +12,8 @@ namespace ssd1b {
 namespace {
 
 constexpr std::int64_t kMega = 1'000'000;
+// 26 transformer blocks of width 1280 and 8 of 640, each with keys and values of 77 tokens.
+constexpr std::int64_t kPromptBytes = 2 * 77 * (26 * 1280 + 8 * 640) * std::int64_t{2};
 
 /// SSD-1B in float16 with a VAE in bfloat16, sizes as its files have them.
 MemoryNeeds ssd1b(std::int64_t limit_bytes) {
@@ -18,9 +21,13 @@ MemoryNeeds ssd1b(std::int64_t limit_bytes) {
   needs.weights = {/*text_encoders=*/1635 * kMega, /*unet=*/2663 * kMega, /*vae=*/167 * kMega,
                    /*unet_element=*/2, /*vae_element=*/2};
   needs.unet.sample_size = 128;
-  needs.unet.down_blocks.resize(1);
-  needs.unet.down_blocks.front().channels = 320;
+  needs.unet.down_blocks = {
+      {320, 5, false, {0, 0}}, {640, 10, true, {2, 2}}, {1280, 20, true, {4, 4}}};
+  needs.unet.mid_block = {1280, 20, false, {0}};
+  needs.unet.up_blocks = {
+      {1280, 20, true, {4, 4, 10}}, {640, 10, true, {2, 1, 1}}, {320, 5, false, {0, 0, 0}}};
   needs.vae.block_channels = {128, 256, 512, 512};
+  needs.pictures = 8;
   needs.limit_bytes = limit_bytes;
   return needs;
 }
@@ -58,12 +65,17 @@ TEST(MemoryPlan, FiveAndAHalfGibibytesDecodeSsd1bsOwnSizeWholeWithTheEncodersEls
 }
 
 TEST(MemoryPlan, LessMemoryMakesSmallerTiles) {
-  std::int64_t last = 128;
-  for (std::int64_t limit = 6000 * kMega; limit >= 5300 * kMega; limit -= 100 * kMega) {
-    const std::int64_t side = MemoryPlan(ssd1b(limit)).tile(256, 256).value_or(256);
-    EXPECT_LE(side, std::max<std::int64_t>(last, 128)) << limit;
-    last = side;
+  MemoryNeeds needs = ssd1b(7000 * kMega);
+  needs.device_is_host = true;  // where the encoders' visits ask for nothing
+  needs.unet.sample_size = 64;  // whose UNet calls take less than the smallest tile
+  std::vector<std::int64_t> sides;
+
+  for (; refusal(needs) == "none"; needs.limit_bytes -= 10 * kMega) {
+    const std::int64_t side = MemoryPlan(needs).tile(256, 256).value_or(256);
+    if (sides.empty() || sides.back() != side) sides.push_back(side);
   }
+
+  EXPECT_THAT(sides, testing::ElementsAre(128, 96, 64, 48, 32));
 }
 
 TEST(MemoryPlan, TooLittleIsRefusedWithWhatIsNeeded) {
@@ -85,12 +97,13 @@ TEST(MemoryPlan, TheLeastThatIsNamedIsEnough) {
 TEST(MemoryPlan, GraphsHaveAnEighthOfTheRoomWhereNobodySetALimit) {
   MemoryNeeds needs = ssd1b(22'000 * kMega);
   needs.limit_is_given = false;
-  const std::int64_t call = unet_call_bytes(needs.unet, 2, /*rows=*/2, 128, 128);
+  const std::int64_t call = unet_call_cost(needs.unet, 2, 77).bytes(/*rows=*/2, 128, 128);
 
   const MemoryPlan plan(needs);
 
-  EXPECT_EQ(plan.graph_pixels() / (2 * 128 * 128), 6);
-  EXPECT_LE(plan.graph_pixels() / (2 * 128 * 128) * call, (22'000 - 4465) * kMega / 8);
+  EXPECT_EQ(plan.graph_room().bytes / call, 6);
+  EXPECT_EQ(plan.graph_room().bytes, ((22'000 - 4465) * kMega - 16 * kPromptBytes) / 8);
+  EXPECT_EQ(plan.graph_room().cost.bytes(2, 128, 128), call);
   EXPECT_FALSE(plan.tile(256, 256));
 }
 
@@ -101,10 +114,10 @@ TEST(MemoryPlan, ThereAreNoGraphsWhereMemoryIsCounted) {
   host.limit_is_given = false;
   host.device_is_host = true;
 
-  EXPECT_EQ(MemoryPlan(ssd1b(22'000 * kMega)).graph_pixels(), 0);  // --device-memory-limit
-  EXPECT_EQ(MemoryPlan(tight).graph_pixels(), 0);
-  EXPECT_EQ(MemoryPlan(host).graph_pixels(), 0);
-  EXPECT_EQ(MemoryPlan().graph_pixels(), 0);
+  EXPECT_EQ(MemoryPlan(ssd1b(22'000 * kMega)).graph_room().bytes, 0);  // --device-memory-limit
+  EXPECT_EQ(MemoryPlan(tight).graph_room().bytes, 0);
+  EXPECT_EQ(MemoryPlan(host).graph_room().bytes, 0);
+  EXPECT_EQ(MemoryPlan().graph_room().bytes, 0);
 }
 
 TEST(MemoryPlan, OnTheHostNothingIsMoved) {
@@ -117,14 +130,36 @@ TEST(MemoryPlan, OnTheHostNothingIsMoved) {
   EXPECT_EQ(plan.tile(128, 128), 64);
 }
 
-TEST(MemoryPlan, CallsThatPicturesShareFitBesideTheWeights) {
+TEST(UNetCallCost, ARowHasKeysAndValuesInEveryTransformerBlock) {
+  UNetConfig unet = ssd1b(0).unet;
+  EXPECT_EQ(unet_call_cost(unet, /*element=*/2, /*tokens=*/77).row_bytes, kPromptBytes);
+
+  unet.mid_block = {1290, 20, true, {10}};  // 64 in each head
+  EXPECT_EQ(unet_call_cost(unet, 2, 77).row_bytes, kPromptBytes + 2 * 77 * 10 * 1280 * 2);
+}
+
+/// Whatever the size: of small pictures the prompts take more than the latents.
+TEST(MemoryPlan, CallsThatPicturesShareFitBesideTheWeightsAndThePrompts) {
   const MemoryNeeds needs = ssd1b(5500 * kMega);
   const MemoryPlan plan(needs);
+  const std::int64_t free = needs.limit_bytes - (std::int64_t{770} << 20) - needs.weights.unet -
+                            needs.weights.vae - 16 * kPromptBytes;
+  const UNetCallCost cost = unet_call_cost(needs.unet, needs.weights.unet_element, needs.tokens);
 
-  EXPECT_GE(plan.call_pixels(), 2 * 128 * 128);
-  EXPECT_LE(unet_call_bytes(needs.unet, needs.weights.unet_element, 1, 1, plan.call_pixels()),
-            (5500 - 2830) * kMega);
-  EXPECT_GT(MemoryPlan().call_pixels(), 1 << 30);  // no limit
+  for (const std::int64_t side : {8, 64, 128}) {
+    const std::int64_t rows = plan.call_rows(side, side);
+    EXPECT_LE(cost.bytes(rows, side, side), free) << side;
+    EXPECT_GT(cost.bytes(rows + 1, side, side), free) << side;
+  }
+  EXPECT_GE(plan.call_rows(128, 128), 2);
+  EXPECT_GT(MemoryPlan().call_rows(128, 128), 1 << 30);  // no limit
+}
+
+TEST(MemoryPlan, MorePicturesInTheMakingLeaveLessRoom) {
+  MemoryNeeds needs = ssd1b(std::int64_t{11} << 29);
+  needs.pictures = 20;
+
+  EXPECT_EQ(MemoryPlan(needs).tile(128, 128), 96);
 }
 
 }  // namespace

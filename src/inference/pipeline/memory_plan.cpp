@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <string>
 
 #include "ssd1b/error.h"
@@ -44,25 +45,33 @@ std::int64_t decode_bytes(const VaeConfig& vae, std::int64_t element, std::int64
   return pixels * vae.block_channels[widest] * element * kHalvesOfDecodeTensors / 2;
 }
 
-std::int64_t unet_call_bytes(const UNetConfig& unet, std::int64_t element, std::int64_t rows,
-                             std::int64_t height, std::int64_t width) {
-  return rows * height * width * unet.first_channels() * element * kUNetTensors;
+UNetCallCost unet_call_cost(const UNetConfig& unet, std::int64_t element, std::int64_t tokens) {
+  std::int64_t prompt_width = 0;  // of all transformer blocks together
+  const auto add = [&](const UNetBlockConfig& block) {
+    prompt_width += block.transformer_blocks() * block.attention_width();
+  };
+  for (const UNetBlockConfig& block : unet.down_blocks) add(block);
+  if (unet.mid_block) add(*unet.mid_block);
+  for (const UNetBlockConfig& block : unet.up_blocks) add(block);
+  return {unet.first_channels() * element * kUNetTensors, 2 * tokens * prompt_width * element};
 }
 
 MemoryPlan::MemoryPlan(const MemoryNeeds& needs)
-    : vae_(needs.vae), vae_element_(needs.weights.vae_element) {
+    : vae_(needs.vae),
+      vae_element_(needs.weights.vae_element),
+      call_cost_(unet_call_cost(needs.unet, needs.weights.unet_element, needs.tokens)) {
   const WeightSizes& weights = needs.weights;
   const std::int64_t side = needs.unet.sample_size;
-  const std::int64_t call =
-      unet_call_bytes(needs.unet, weights.unet_element, kGuidedRows, side, side);
+  const std::int64_t call = call_cost_.bytes(kGuidedRows, side, side);
   const std::int64_t whole = decode_bytes(vae_, vae_element_, side, side);
   const std::int64_t smallest = decode_bytes(vae_, vae_element_, kTiles.back(), kTiles.back());
-  const std::int64_t networks = weights.unet + weights.vae;
-  const std::int64_t with_encoders = networks + weights.text_encoders;
+  const std::int64_t prompts = needs.pictures * kGuidedRows * call_cost_.row_bytes;
+  const std::int64_t without_encoders = weights.unet + weights.vae + prompts;
+  const std::int64_t with_encoders = without_encoders + weights.text_encoders;
   const bool counts_context = needs.limit_is_given && !needs.device_is_host;
   const std::int64_t limit = needs.limit_bytes - (counts_context ? kContextBytes : 0);
   text_encoders_stay_ = needs.device_is_host || with_encoders + std::max(call, whole) <= limit;
-  const std::int64_t held = text_encoders_stay_ ? with_encoders : networks;
+  const std::int64_t held = text_encoders_stay_ ? with_encoders : without_encoders;
   // While they encode, the encoders are there beside the networks even where they do not stay.
   const std::int64_t least =
       std::max(with_encoders, held + std::max(call, std::min(smallest, whole)));
@@ -76,12 +85,15 @@ MemoryPlan::MemoryPlan(const MemoryNeeds& needs)
   const std::int64_t for_graphs = *room_ / kGraphShare;
   const bool has_graphs = text_encoders_stay_ && !needs.device_is_host && !needs.limit_is_given &&
                           *room_ - for_graphs >= std::max(call, whole);
-  const std::int64_t pixel = unet_call_bytes(needs.unet, weights.unet_element, 1, 1, 1);
   if (has_graphs) {
-    graph_pixels_ = for_graphs / pixel;
+    graph_room_ = {for_graphs, call_cost_};
     *room_ -= for_graphs;
   }
-  call_pixels_ = *room_ / pixel;
+}
+
+std::int64_t MemoryPlan::call_rows(std::int64_t height, std::int64_t width) const {
+  if (!room_) return std::numeric_limits<std::int64_t>::max();
+  return *room_ / call_cost_.bytes(/*rows=*/1, height, width);
 }
 
 std::optional<std::int64_t> MemoryPlan::tile(std::int64_t height, std::int64_t width) const {

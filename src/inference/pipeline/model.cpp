@@ -224,6 +224,8 @@ void Model::plan_memory(const ModelOptions& options) {
                                     element_count(folder_.weights("text_encoder_2")));
   needs.weights.unet = needs.weights.unet_element * element_count(folder_.weights("unet"));
   needs.weights.vae = needs.weights.vae_element * element_count(folder_.weights("vae"));
+  needs.tokens = tokenizer.max_length();
+  needs.pictures = info.max_pictures;
   needs.limit_is_given = given.has_value();
   needs.limit_bytes = given ? *given : free_device_memory(device) / 10 * 9;
   needs.device_is_host = device.is_cpu();
@@ -232,7 +234,7 @@ void Model::plan_memory(const ModelOptions& options) {
   log_info("memory planned", {{"limit_bytes", needs.limit_bytes},
                               {"text_encoders_stay", memory.text_encoders_stay()},
                               {"tile", memory.tile(side, side).value_or(0)},
-                              {"graph_pixels", memory.graph_pixels()}});
+                              {"graph_bytes", memory.graph_room().bytes}});
 }
 
 void Model::load_networks() {

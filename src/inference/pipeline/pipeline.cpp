@@ -38,7 +38,7 @@ Pipeline::Pipeline(const ModelOptions& options, const c10::Device& device)
       prompts_(model_),
       unet_([this](const UNetInput& input) { return model_.unet(input, model_.tick); },
             options.cuda_graphs ? device_graphs(device) : MakeDeviceGraph(),
-            model_.memory.graph_pixels()),
+            model_.memory.graph_room()),
       fence_(device) {
   prove_kernels(device, model_.precision);
 }
@@ -111,13 +111,17 @@ void Pipeline::drop(PictureId id) {
   const auto found = find(id);
   if (found == pictures_.end()) return;
   pictures_.erase(found);
-  // Ids may come again, and the rows are large.
-  shared_by_.clear();
-  shared_ = UNetConditioning();
+  forget_shared();  // ids may come again
   turns_.forget(id);
 }
 
+void Pipeline::forget_shared() {
+  shared_by_.clear();
+  shared_ = UNetConditioning();
+}
+
 void Pipeline::encode(Picture& picture) {
+  forget_shared();
   const auto begin = Stopwatch::now();
   picture.begin(prompts_.encode(picture.request()));
   picture.timings.text_encoder_ms += ms_since(begin);
@@ -128,7 +132,7 @@ std::vector<Picture*> Pipeline::group_of(Picture& leader) {
   if (!shares_calls_) return group;
   const at::Tensor& latents = leader.latents();
   std::int64_t rows = leader.conditioning().rows();
-  const std::int64_t most_rows = model_.memory.call_pixels() / (latents.size(2) * latents.size(3));
+  const std::int64_t most_rows = model_.memory.call_rows(latents.size(2), latents.size(3));
   for (const auto& picture : pictures_) {
     if (picture.get() != &leader && picture->stage() == Picture::Stage::Denoise &&
         picture->request().width_px == leader.request().width_px &&
@@ -183,7 +187,7 @@ const UNetConditioning& Pipeline::conditioning_of(const std::vector<Picture*>& g
     parts.push_back(&picture->conditioning());
   }
   if (ids != shared_by_) {
-    shared_by_.clear();
+    forget_shared();
     shared_ = concat_rows(parts);
     shared_by_ = std::move(ids);
   }
@@ -192,6 +196,7 @@ const UNetConditioning& Pipeline::conditioning_of(const std::vector<Picture*>& g
 
 PictureEvent Pipeline::decode(Picture& picture) {
   if (!picture.has_begun()) encode(picture);  // told to finish before its first unit
+  forget_shared();
   const auto rest_of_call = Stopwatch::now();
   fence_.wait();
   picture.timings.denoise_ms += ms_since(rest_of_call);

@@ -37,6 +37,8 @@ class Pipeline : public Engine {
   std::vector<Picture*> group_of(Picture& leader);
   /// What the rows of a group's pictures need, behind one another.
   const UNetConditioning& conditioning_of(const std::vector<Picture*>& group);
+  /// Frees what conditioning_of made: MemoryPlan counts it as memory of UNet calls alone.
+  void forget_shared();
 
   Model model_;
   const bool shares_calls_;

@@ -81,7 +81,7 @@ class RecordedCall {
   std::unique_ptr<DeviceGraph> graph_;
 };
 
-UNetGraphs::UNetGraphs(Call plain, MakeDeviceGraph make_graph, std::int64_t room)
+UNetGraphs::UNetGraphs(Call plain, MakeDeviceGraph make_graph, const GraphRoom& room)
     : plain_(std::move(plain)), make_graph_(std::move(make_graph)), room_(room) {}
 
 UNetGraphs::~UNetGraphs() = default;
@@ -121,12 +121,12 @@ UNetGraphs::Size* UNetGraphs::find_size(const at::Tensor& latents) {
 }
 
 bool UNetGraphs::has_room_for(const Size& wanted) {
-  std::int64_t pixels = wanted.pixels();
+  std::int64_t bytes = bytes_of(wanted);
   for (Size& size : sizes_) {
     if (is_idle(size)) size.recorded.reset();
-    if (size.recorded) pixels += size.pixels();
+    if (size.recorded) bytes += bytes_of(size);
   }
-  return pixels <= room_;
+  return bytes <= room_.bytes;
 }
 
 void UNetGraphs::record(Size& size, const UNetInput& input, const at::Tensor& output) {
@@ -157,10 +157,10 @@ bool UNetGraphs::attempt(const std::function<void()>& work) {
     work();
     return true;
   } catch (const c10::OutOfMemoryError&) {
-    room_ /= 2;
+    room_.bytes /= 2;
     drop();
     log_warn("UNet calls are recorded anew, fewer of them",
-             {{"reason", "the device's memory ran out"}, {"pixels", room_}});
+             {{"reason", "the device's memory ran out"}, {"bytes", room_.bytes}});
     return false;
   } catch (const c10::Error& error) {
     why = error.what_without_backtrace();
