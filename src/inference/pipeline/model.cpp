@@ -132,10 +132,21 @@ void set_defaults(ModelInfo& info, const ModelFolder& folder, const UNetConfig& 
   }
 }
 
-std::int64_t element_count(const ComponentWeights& weights) {
+class ElementCounter : public ParameterVisitor {
+ public:
+  void visit(const std::string&, Parameter& parameter) override {
+    count += c10::multiply_integers(parameter.shape);
+  }
+  void stack(Parameter&, std::initializer_list<Parameter*>) override {}
+
   std::int64_t count = 0;
-  for (const auto& [name, source] : weights.tensors) count += c10::multiply_integers(source.shape);
-  return count;
+};
+
+template <class Module>
+std::int64_t element_count(Module& module) {
+  ElementCounter counter;
+  visit_parameters(module, Scope(counter, ""));
+  return counter.count;
 }
 
 /// Adds the changes of LoRA files to the weights, which are merged when they are loaded.
@@ -181,7 +192,7 @@ Model::Model(const ModelOptions& options, const c10::Device& device_of)
       text_encoder(text_encoder_config(folder_, "text_encoder")),
       text_encoder_2(text_encoder_config(folder_, "text_encoder_2")),
       unet(unet_config),
-      vae(vae_config, VaeParts::Both) {
+      vae(vae_config) {
   const TextEncoderConfig& first = text_encoder.config;
   const TextEncoderConfig& second = text_encoder_2.config;
   check_tokenizer(tokenizer, first, folder_.config("text_encoder"));
@@ -220,10 +231,9 @@ void Model::plan_memory(const ModelOptions& options) {
   needs.weights.unet_element = static_cast<std::int64_t>(at::elementSize(precision.networks));
   needs.weights.vae_element = static_cast<std::int64_t>(at::elementSize(precision.vae));
   needs.weights.text_encoders =
-      needs.weights.unet_element * (element_count(folder_.weights("text_encoder")) +
-                                    element_count(folder_.weights("text_encoder_2")));
-  needs.weights.unet = needs.weights.unet_element * element_count(folder_.weights("unet"));
-  needs.weights.vae = needs.weights.vae_element * element_count(folder_.weights("vae"));
+      needs.weights.unet_element * (element_count(text_encoder) + element_count(text_encoder_2));
+  needs.weights.unet = needs.weights.unet_element * element_count(unet);
+  needs.weights.vae = needs.weights.vae_element * element_count(vae);
   needs.tokens = tokenizer.max_length();
   needs.pictures = info.max_pictures;
   needs.limit_is_given = given.has_value();
@@ -245,6 +255,7 @@ void Model::load_networks() {
   load.on_filled = WeightArranger();
   LoadOptions load_vae = load;
   load_vae.dtype = precision.vae;
+  load_vae.skipped_prefixes = unvisited_prefixes(vae);
   LoadOptions load_text = load;
   if (!memory.text_encoders_stay()) {
     load_text.device = at::kCPU;

@@ -20,14 +20,14 @@
 
 namespace ssd1b {
 
-/// A model folder in memory: the networks with their weights, the tokenizers, the schedulers. Does
-/// not change after loading, but for the VAE's second copy.
+/// A model folder in memory: the networks with their weights, of the VAE the decoder, the
+/// tokenizers, the schedulers. Does not change after loading, but for the VAE's second copy.
 class Model {
  public:
   /// Loads everything; the device has been opened. Throws Error(BadModel).
   Model(const ModelOptions& options, const c10::Device& device);
 
-  /// The VAE in float32, its decoder only, loaded at first use: what decodes where `vae` overflows.
+  /// The VAE in float32, loaded at first use: what decodes where `vae` overflows.
   const Vae& full_precision_vae();
 
  private:
