@@ -18,8 +18,9 @@ constexpr std::int64_t kPromptBytes = 2 * 77 * (26 * 1280 + 8 * 640) * std::int6
 /// SSD-1B in float16 with the VAE's decoder in bfloat16, sizes as its files have them.
 MemoryNeeds ssd1b(std::int64_t limit_bytes) {
   MemoryNeeds needs;
-  needs.weights = {/*text_encoders=*/1635 * kMega, /*unet=*/2663 * kMega, /*vae=*/99 * kMega,
-                   /*unet_element=*/2, /*vae_element=*/2};
+  needs.weights = {
+      /*text_encoders=*/1635 * kMega, /*unet=*/2663 * kMega, /*vae=*/99 * kMega,
+      /*second_vae=*/198 * kMega,     /*unet_element=*/2,    /*vae_element=*/2};
   needs.unet.sample_size = 128;
   needs.unet.down_blocks = {
       {320, 5, false, {0, 0}}, {640, 10, true, {2, 2}}, {1280, 20, true, {4, 4}}};
@@ -45,23 +46,23 @@ TEST(MemoryPlan, WithoutALimitNothingIsMovedOrCut) {
   const MemoryPlan plan;
 
   EXPECT_TRUE(plan.text_encoders_stay());
-  EXPECT_FALSE(plan.tile(512, 512));
+  EXPECT_FALSE(plan.tile(512, 512, /*element=*/2));
 }
 
 TEST(MemoryPlan, WithRoomEverythingStaysAndPicturesAreDecodedWhole) {
   const MemoryPlan plan(ssd1b(24'000 * kMega));
 
   EXPECT_TRUE(plan.text_encoders_stay());
-  EXPECT_FALSE(plan.tile(128, 128));
-  EXPECT_FALSE(plan.tile(192, 192));
+  EXPECT_FALSE(plan.tile(128, 128, /*element=*/2));
+  EXPECT_FALSE(plan.tile(192, 192, /*element=*/2));
 }
 
 TEST(MemoryPlan, FiveAndAHalfGibibytesDecodeSsd1bsOwnSizeWholeWithTheEncodersElsewhere) {
   const MemoryPlan plan(ssd1b(std::int64_t{11} << 29));
 
   EXPECT_FALSE(plan.text_encoders_stay());
-  EXPECT_FALSE(plan.tile(128, 128));
-  EXPECT_EQ(plan.tile(256, 256), 128);
+  EXPECT_FALSE(plan.tile(128, 128, /*element=*/2));
+  EXPECT_EQ(plan.tile(256, 256, /*element=*/2), 128);
 }
 
 TEST(MemoryPlan, LessMemoryMakesSmallerTiles) {
@@ -71,11 +72,27 @@ TEST(MemoryPlan, LessMemoryMakesSmallerTiles) {
   std::vector<std::int64_t> sides;
 
   for (; refusal(needs) == "none"; needs.limit_bytes -= 10 * kMega) {
-    const std::int64_t side = MemoryPlan(needs).tile(256, 256).value_or(256);
+    const std::int64_t side = MemoryPlan(needs).tile(256, 256, /*element=*/2).value_or(256);
     if (sides.empty() || sides.back() != side) sides.push_back(side);
   }
 
   EXPECT_THAT(sides, testing::ElementsAre(128, 96, 64, 48, 32));
+}
+
+TEST(MemoryPlan, WhatIsDecodedAgainInFloat32HasTilesOfItsOwn) {
+  const MemoryPlan plan(ssd1b(std::int64_t{11} << 29));
+
+  EXPECT_FALSE(plan.tile(128, 128, /*element=*/2));
+  EXPECT_EQ(plan.tile(128, 128, /*element=*/4), 64);
+}
+
+TEST(MemoryPlan, TheSecondVaeHasAPlace) {
+  MemoryNeeds needs = ssd1b(std::int64_t{11} << 29);
+  const std::int64_t rows = MemoryPlan(needs).call_rows(8, 8);
+  needs.limit_bytes -= needs.weights.second_vae;
+  needs.weights.second_vae = 0;  // as where the first computes in float32
+
+  EXPECT_EQ(MemoryPlan(needs).call_rows(8, 8), rows);
 }
 
 TEST(MemoryPlan, TooLittleIsRefusedWithWhatIsNeeded) {
@@ -95,16 +112,16 @@ TEST(MemoryPlan, TheLeastThatIsNamedIsEnough) {
 }
 
 TEST(MemoryPlan, GraphsHaveAnEighthOfTheRoomWhereNobodySetALimit) {
-  MemoryNeeds needs = ssd1b(22'000 * kMega);
+  MemoryNeeds needs = ssd1b(22'400 * kMega);
   needs.limit_is_given = false;
   const std::int64_t call = unet_call_cost(needs.unet, 2, 77).bytes(/*rows=*/2, 128, 128);
 
   const MemoryPlan plan(needs);
 
   EXPECT_EQ(plan.graph_room().bytes / call, 6);
-  EXPECT_EQ(plan.graph_room().bytes, ((22'000 - 4397) * kMega - 16 * kPromptBytes) / 8);
+  EXPECT_EQ(plan.graph_room().bytes, ((22'400 - 4595) * kMega - 16 * kPromptBytes) / 8);
   EXPECT_EQ(plan.graph_room().cost.bytes(2, 128, 128), call);
-  EXPECT_FALSE(plan.tile(256, 256));
+  EXPECT_FALSE(plan.tile(256, 256, /*element=*/2));
 }
 
 TEST(MemoryPlan, ThereAreNoGraphsWhereMemoryIsCounted) {
@@ -127,7 +144,7 @@ TEST(MemoryPlan, OnTheHostNothingIsMoved) {
   const MemoryPlan plan(needs);
 
   EXPECT_TRUE(plan.text_encoders_stay());
-  EXPECT_EQ(plan.tile(128, 128), 64);
+  EXPECT_EQ(plan.tile(128, 128, /*element=*/2), 64);
 }
 
 TEST(UNetCallCost, ARowHasKeysAndValuesInEveryTransformerBlock) {
@@ -140,10 +157,10 @@ TEST(UNetCallCost, ARowHasKeysAndValuesInEveryTransformerBlock) {
 
 /// Whatever the size: of small pictures the prompts take more than the latents.
 TEST(MemoryPlan, CallsThatPicturesShareFitBesideTheWeightsAndThePrompts) {
-  const MemoryNeeds needs = ssd1b(5500 * kMega);
+  const MemoryNeeds needs = ssd1b(5700 * kMega);
   const MemoryPlan plan(needs);
   const std::int64_t free = needs.limit_bytes - (std::int64_t{770} << 20) - needs.weights.unet -
-                            needs.weights.vae - 16 * kPromptBytes;
+                            needs.weights.vae - needs.weights.second_vae - 16 * kPromptBytes;
   const UNetCallCost cost = unet_call_cost(needs.unet, needs.weights.unet_element, needs.tokens);
 
   for (const std::int64_t side : {8, 64, 128}) {
@@ -159,7 +176,7 @@ TEST(MemoryPlan, MorePicturesInTheMakingLeaveLessRoom) {
   MemoryNeeds needs = ssd1b(std::int64_t{11} << 29);
   needs.pictures = 20;
 
-  EXPECT_EQ(MemoryPlan(needs).tile(128, 128), 96);
+  EXPECT_EQ(MemoryPlan(needs).tile(128, 128, /*element=*/2), 96);
 }
 
 }  // namespace

@@ -58,15 +58,15 @@ UNetCallCost unet_call_cost(const UNetConfig& unet, std::int64_t element, std::i
 
 MemoryPlan::MemoryPlan(const MemoryNeeds& needs)
     : vae_(needs.vae),
-      vae_element_(needs.weights.vae_element),
       call_cost_(unet_call_cost(needs.unet, needs.weights.unet_element, needs.tokens)) {
   const WeightSizes& weights = needs.weights;
   const std::int64_t side = needs.unet.sample_size;
   const std::int64_t call = call_cost_.bytes(kGuidedRows, side, side);
-  const std::int64_t whole = decode_bytes(vae_, vae_element_, side, side);
-  const std::int64_t smallest = decode_bytes(vae_, vae_element_, kTiles.back(), kTiles.back());
+  const std::int64_t whole = decode_bytes(vae_, weights.vae_element, side, side);
+  const std::int64_t widest = weights.second_vae > 0 ? 4 : weights.vae_element;
+  const std::int64_t smallest = decode_bytes(vae_, widest, kTiles.back(), kTiles.back());
   const std::int64_t prompts = needs.pictures * kGuidedRows * call_cost_.row_bytes;
-  const std::int64_t without_encoders = weights.unet + weights.vae + prompts;
+  const std::int64_t without_encoders = weights.unet + weights.vae + weights.second_vae + prompts;
   const std::int64_t with_encoders = without_encoders + weights.text_encoders;
   const bool counts_context = needs.limit_is_given && !needs.device_is_host;
   const std::int64_t limit = needs.limit_bytes - (counts_context ? kContextBytes : 0);
@@ -96,10 +96,11 @@ std::int64_t MemoryPlan::call_rows(std::int64_t height, std::int64_t width) cons
   return *room_ / call_cost_.bytes(/*rows=*/1, height, width);
 }
 
-std::optional<std::int64_t> MemoryPlan::tile(std::int64_t height, std::int64_t width) const {
-  if (!room_ || decode_bytes(vae_, vae_element_, height, width) <= *room_) return std::nullopt;
+std::optional<std::int64_t> MemoryPlan::tile(std::int64_t height, std::int64_t width,
+                                             std::int64_t element) const {
+  if (!room_ || decode_bytes(vae_, element, height, width) <= *room_) return std::nullopt;
   for (const std::int64_t side : kTiles) {
-    if (decode_bytes(vae_, vae_element_, side, side) <= *room_) return side;
+    if (decode_bytes(vae_, element, side, side) <= *room_) return side;
   }
   return kTiles.back();
 }

@@ -13,6 +13,7 @@ struct WeightSizes {
   std::int64_t text_encoders = 0;
   std::int64_t unet = 0;
   std::int64_t vae = 0;
+  std::int64_t second_vae = 0;  // in float32, for where the first overflows; 0: there is none
   std::int64_t unet_element = 4;
   std::int64_t vae_element = 4;
 };
@@ -57,8 +58,10 @@ class MemoryPlan {
   explicit MemoryPlan(const MemoryNeeds& needs);
 
   bool text_encoders_stay() const { return text_encoders_stay_; }
-  /// The side of a tile in latent pixels for a picture of that latent size; nullopt: in one piece.
-  std::optional<std::int64_t> tile(std::int64_t height, std::int64_t width) const;
+  /// The side of a tile in latent pixels for a picture of that latent size that is decoded in
+  /// numbers of `element` bytes; nullopt: in one piece.
+  std::optional<std::int64_t> tile(std::int64_t height, std::int64_t width,
+                                   std::int64_t element) const;
   /// How many rows a UNet call of that latent size that pictures share may have.
   std::int64_t call_rows(std::int64_t height, std::int64_t width) const;
   /// None on the host, under a limit and where the encoders do not stay.
@@ -67,7 +70,6 @@ class MemoryPlan {
  private:
   std::optional<std::int64_t> room_;  // beside the weights that stay and the pictures' prompts
   VaeConfig vae_;
-  std::int64_t vae_element_ = 4;
   UNetCallCost call_cost_;
   bool text_encoders_stay_ = true;
   GraphRoom graph_room_;

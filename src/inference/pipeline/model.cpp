@@ -234,6 +234,7 @@ void Model::plan_memory(const ModelOptions& options) {
       needs.weights.unet_element * (element_count(text_encoder) + element_count(text_encoder_2));
   needs.weights.unet = needs.weights.unet_element * element_count(unet);
   needs.weights.vae = needs.weights.vae_element * element_count(vae);
+  if (precision.vae != at::kFloat) needs.weights.second_vae = 4 * element_count(vae);
   needs.tokens = tokenizer.max_length();
   needs.pictures = info.max_pictures;
   needs.limit_is_given = given.has_value();
@@ -241,10 +242,11 @@ void Model::plan_memory(const ModelOptions& options) {
   needs.device_is_host = device.is_cpu();
   memory = MemoryPlan(needs);
   const std::int64_t side = unet_config.sample_size;
-  log_info("memory planned", {{"limit_bytes", needs.limit_bytes},
-                              {"text_encoders_stay", memory.text_encoders_stay()},
-                              {"tile", memory.tile(side, side).value_or(0)},
-                              {"graph_bytes", memory.graph_room().bytes}});
+  log_info("memory planned",
+           {{"limit_bytes", needs.limit_bytes},
+            {"text_encoders_stay", memory.text_encoders_stay()},
+            {"tile", memory.tile(side, side, needs.weights.vae_element).value_or(0)},
+            {"graph_bytes", memory.graph_room().bytes}});
 }
 
 void Model::load_networks() {

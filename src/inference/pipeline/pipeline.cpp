@@ -205,9 +205,10 @@ PictureEvent Pipeline::decode(Picture& picture) {
   if (!is_finite(latents)) {
     throw Error(ErrorCode::NonFiniteOutput, "the latents hold a value that is not finite");
   }
-  const std::optional<std::int64_t> tile = model_.memory.tile(latents.size(2), latents.size(3));
-  if (!model_.memory.text_encoders_stay()) give_back_free_memory(model_.device);
   const auto decoded = [&](const Vae& vae, at::ScalarType dtype) {
+    const std::optional<std::int64_t> tile = model_.memory.tile(
+        latents.size(2), latents.size(3), static_cast<std::int64_t>(at::elementSize(dtype)));
+    if (!model_.memory.text_encoders_stay()) give_back_free_memory(model_.device);
     const at::Tensor input = latents.to(dtype);
     return tile ? decode_in_tiles(vae, input, *tile, model_.tick) : vae.decode(input, model_.tick);
   };
