@@ -33,6 +33,13 @@ MemoryNeeds ssd1b(std::int64_t limit_bytes) {
   return needs;
 }
 
+/// The same on a GPU without a limit.
+MemoryNeeds gpu(std::int64_t limit_bytes, std::int64_t free_bytes) {
+  MemoryNeeds needs = ssd1b(limit_bytes);
+  needs.free_bytes = free_bytes;
+  return needs;
+}
+
 std::string refusal(const MemoryNeeds& needs) {
   try {
     MemoryPlan plan(needs);
@@ -99,7 +106,7 @@ TEST(MemoryPlan, TooLittleIsRefusedWithWhatIsNeeded) {
   MemoryNeeds needs = ssd1b(3000 * kMega);
 
   EXPECT_THAT(refusal(needs), testing::HasSubstr("usage: --device-memory-limit must be at least"));
-  needs.limit_is_given = false;
+  needs.free_bytes = needs.limit_bytes;
   EXPECT_THAT(refusal(needs), testing::HasSubstr("no_device: the device's free memory"));
 }
 
@@ -112,8 +119,7 @@ TEST(MemoryPlan, TheLeastThatIsNamedIsEnough) {
 }
 
 TEST(MemoryPlan, GraphsHaveAnEighthOfTheRoomWhereNobodySetALimit) {
-  MemoryNeeds needs = ssd1b(22'400 * kMega);
-  needs.limit_is_given = false;
+  const MemoryNeeds needs = gpu(24'000 * kMega, 22'400 * kMega);
   const std::int64_t call = unet_call_cost(needs.unet, 2, 77).bytes(/*rows=*/2, 128, 128);
 
   const MemoryPlan plan(needs);
@@ -125,16 +131,51 @@ TEST(MemoryPlan, GraphsHaveAnEighthOfTheRoomWhereNobodySetALimit) {
 }
 
 TEST(MemoryPlan, ThereAreNoGraphsWhereMemoryIsCounted) {
-  MemoryNeeds tight = ssd1b(5500 * kMega);  // the encoders do not stay
-  tight.limit_is_given = false;
-  MemoryNeeds host = ssd1b(22'000 * kMega);
-  host.limit_is_given = false;
+  const MemoryNeeds tight = gpu(8000 * kMega, 5500 * kMega);  // the encoders do not stay
+  MemoryNeeds host = gpu(22'000 * kMega, 22'000 * kMega);
   host.device_is_host = true;
 
   EXPECT_EQ(MemoryPlan(ssd1b(22'000 * kMega)).graph_room().bytes, 0);  // --device-memory-limit
   EXPECT_EQ(MemoryPlan(tight).graph_room().bytes, 0);
   EXPECT_EQ(MemoryPlan(host).graph_room().bytes, 0);
   EXPECT_EQ(MemoryPlan().graph_room().bytes, 0);
+}
+
+TEST(MemoryPlan, WhatElseIsOnTheGpuChangesNoTiles) {
+  for (const std::int64_t total : {6000 * kMega, 8000 * kMega, 24'000 * kMega}) {
+    const MemoryPlan alone(gpu(total, total));
+    std::int64_t served = 0;
+    for (std::int64_t free = total; refusal(gpu(total, free)) == "none"; free -= 100 * kMega) {
+      const MemoryPlan plan(gpu(total, free));
+      ++served;
+      for (const std::int64_t side : {64, 128, 192, 256, 512}) {
+        EXPECT_EQ(plan.tile(side, side, 2), alone.tile(side, side, 2)) << total << " " << free;
+        EXPECT_EQ(plan.tile(side, side, 4), alone.tile(side, side, 4)) << total << " " << free;
+      }
+    }
+    EXPECT_GT(served, 2) << total;
+  }
+}
+
+TEST(MemoryPlan, WhatElseIsOnTheGpuDecidesOnEncodersCallsAndGraphs) {
+  const MemoryPlan alone(gpu(24'000 * kMega, 22'400 * kMega));
+  const MemoryPlan beside(gpu(24'000 * kMega, 6000 * kMega));
+
+  EXPECT_TRUE(alone.text_encoders_stay());
+  EXPECT_FALSE(beside.text_encoders_stay());
+  EXPECT_GT(alone.call_rows(128, 128), beside.call_rows(128, 128));
+  EXPECT_GT(alone.graph_room().bytes, beside.graph_room().bytes);
+}
+
+TEST(MemoryPlan, TooLittleFreeForTheTilesOfTheGpuIsRefused) {
+  const std::string said = refusal(gpu(24'000 * kMega, 3000 * kMega));
+  const std::int64_t mebibytes = std::stoll(said.substr(said.find("least ") + 6));
+  const MemoryNeeds needs = gpu(24'000 * kMega, mebibytes << 20);
+  const std::int64_t decode = decode_bytes(needs.vae, 2, 128, 128);
+
+  EXPECT_GE(mebibytes << 20, needs.weights.unet + needs.weights.vae + decode);
+  EXPECT_EQ(refusal(needs), "none");
+  EXPECT_NE(refusal(gpu(24'000 * kMega, (mebibytes - 1) << 20)), "none");
 }
 
 TEST(MemoryPlan, OnTheHostNothingIsMoved) {

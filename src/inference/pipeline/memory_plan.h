@@ -25,8 +25,10 @@ struct MemoryNeeds {
   VaeConfig vae;
   std::int64_t tokens = 77;   // of a prompt
   std::int64_t pictures = 1;  // in the making at a time
+  /// --device-memory-limit, else what the device has in all, less what it should keep.
   std::int64_t limit_bytes = 0;
-  bool limit_is_given = true;   // by --device-memory-limit; else it is what the device has free
+  /// Where nobody gave a limit: what of the device is free, CUDA's own part taken already.
+  std::optional<std::int64_t> free_bytes;
   bool device_is_host = false;  // then nothing can be moved off it
 };
 
@@ -46,15 +48,17 @@ struct GraphRoom {
   UNetCallCost cost;
 };
 
-/// What stays on the device and what pictures are decoded in tiles. Follows from sizes and the
-/// limit alone, never from a momentary want of memory, so that a request gives the same bytes every
-/// time.
+/// What stays on the device and what pictures are decoded in tiles. The tiles follow from sizes,
+/// the number of pictures and the limit alone, never from a momentary want of memory, so that a
+/// request gives the same bytes every time. What is free decides on the rest: whether the encoders
+/// stay, how many pictures share a call, what graphs hold, and whether the model is served at all.
 class MemoryPlan {
  public:
   /// Without a limit: everything stays, nothing is decoded in tiles.
   MemoryPlan() = default;
-  /// Throws Error(Usage), or Error(NoDevice) for a limit that nobody gave, where the weights do not
-  /// fit with what the pictures' prompts, one UNet call and one small tile take.
+  /// Throws Error(Usage) where the weights do not fit into a given limit with what the pictures'
+  /// prompts, one UNet call and one small tile take; Error(NoDevice) where they do not fit into
+  /// what is free, with the tiles that the device has memory for.
   explicit MemoryPlan(const MemoryNeeds& needs);
 
   bool text_encoders_stay() const { return text_encoders_stay_; }
@@ -68,7 +72,9 @@ class MemoryPlan {
   const GraphRoom& graph_room() const { return graph_room_; }
 
  private:
-  std::optional<std::int64_t> room_;  // beside the weights that stay and the pictures' prompts
+  // Beside the weights that stay, the pictures' prompts and the graphs.
+  std::optional<std::int64_t> decode_room_;
+  std::int64_t call_room_ = 0;
   VaeConfig vae_;
   UNetCallCost call_cost_;
   bool text_encoders_stay_ = true;

@@ -237,8 +237,13 @@ void Model::plan_memory(const ModelOptions& options) {
   if (precision.vae != at::kFloat) needs.weights.second_vae = 4 * element_count(vae);
   needs.tokens = tokenizer.max_length();
   needs.pictures = info.max_pictures;
-  needs.limit_is_given = given.has_value();
-  needs.limit_bytes = given ? *given : free_device_memory(device) / 10 * 9;
+  if (given) {
+    needs.limit_bytes = *given;
+  } else {
+    const DeviceMemory memory_now = device_memory(device);
+    needs.limit_bytes = memory_now.total_bytes / 10 * 9;
+    needs.free_bytes = memory_now.free_bytes / 10 * 9;
+  }
   needs.device_is_host = device.is_cpu();
   memory = MemoryPlan(needs);
   const std::int64_t side = unet_config.sample_size;
