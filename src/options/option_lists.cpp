@@ -96,7 +96,7 @@ std::vector<Option> pipeline_list(PipelineOptions& to) {
       texts("lora", "FILE[:SCALE]", to.loras, {"FILE or FILE:SCALE with a finite SCALE", is_lora})
           .says("merged into the weights at start"),
       size("device-memory-limit", to.device_memory_limit_bytes)
-          .by_default("the free memory less 10 %")
+          .by_default("the device's memory less 10 %")
           .says("decides what stays on the device and whether the VAE decodes in tiles"),
   };
 }

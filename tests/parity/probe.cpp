@@ -10,7 +10,6 @@
 #include <ctime>
 #include <functional>
 #include <iostream>
-#include <limits>
 #include <map>
 #include <optional>
 
@@ -121,7 +120,7 @@ class Probe {
     std::optional<UNetConditioning> conditioning;  // once a picture, so in no call's time
     UNetGraphs call([&](const UNetInput& input) { return unet(input, tick_); },
                     options_.graphs ? device_graphs(device_) : MakeDeviceGraph(),
-                    std::numeric_limits<std::int64_t>::max());
+                    GraphRoom());  // costs nothing: all have room
     use(unet, "unet", {}, [&] {
       if (!conditioning) conditioning = prepare(unet);
       const at::Tensor timesteps = inputs_.at("timesteps").to(device_).unsqueeze(0);

@@ -5,11 +5,14 @@
 #include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <string>
 
 namespace ssd1b {
 namespace {
+
+using Encoding = std::shared_ptr<const PromptEncoding>;
 
 ModelOptions icons() {
   ModelOptions options;
@@ -22,11 +25,12 @@ class PromptEncoderTest : public testing::Test {
  protected:
   PromptEncoderTest() { at::set_num_threads(1); }
 
-  GenerationRequest request(const std::string& prompt, double guidance_scale = 4.0) const {
-    GenerationRequest made = default_request(model_.info);
-    made.prompt = prompt;
-    made.guidance_scale = guidance_scale;
-    return made;
+  Encoding encode(const std::string& prompt, double guidance_scale = 4.0) {
+    GenerationRequest request = default_request(model_.info);
+    request.prompt = prompt;
+    request.negative_prompt = "blurry";
+    request.guidance_scale = guidance_scale;
+    return prompts_.encode(request);
   }
 
   const c10::InferenceMode no_gradients_;
@@ -35,29 +39,62 @@ class PromptEncoderTest : public testing::Test {
 };
 
 TEST_F(PromptEncoderTest, APromptInConstantUseStaysKnown) {
-  const auto apple = prompts_.encode(request("a red apple"));
+  const std::weak_ptr<const PromptEncoding> apple = encode("a red apple");
 
   for (int other = 0; other < 2 * model_.info.max_pictures; ++other) {
-    prompts_.encode(request("picture " + std::to_string(other)));
-    EXPECT_EQ(prompts_.encode(request("a red apple")), apple) << "after " << other;
+    encode("picture " + std::to_string(other));
+    encode("a red apple");
+    EXPECT_FALSE(apple.expired()) << "after " << other;
   }
 }
 
 TEST_F(PromptEncoderTest, ForgetsWhatWasNotUsedForLongest) {
-  const auto apple = prompts_.encode(request("a red apple"));
+  const std::weak_ptr<const PromptEncoding> apple = encode("a red apple");
 
   for (int other = 0; other < model_.info.max_pictures; ++other) {
-    prompts_.encode(request("picture " + std::to_string(other)));
+    encode("picture " + std::to_string(other));
   }
 
-  EXPECT_NE(prompts_.encode(request("a red apple")), apple);
+  EXPECT_TRUE(apple.expired());
 }
 
 TEST_F(PromptEncoderTest, OnlyWhetherAPictureIsGuidedMatters) {
-  const auto guided = prompts_.encode(request("a red apple", 4.0));
+  const Encoding guided = encode("a red apple", 4.0);
 
-  EXPECT_EQ(prompts_.encode(request("a red apple", 7.0)), guided);
-  EXPECT_NE(prompts_.encode(request("a red apple", 1.0)), guided);
+  EXPECT_EQ(encode("a red apple", 7.0), guided);
+  EXPECT_NE(encode("a red apple", 1.0), guided);
+}
+
+TEST_F(PromptEncoderTest, HoldsWhatTheMemoryPlanCounts) {
+  const UNetConditioning conditioning = encode("a red apple")->conditioning;
+
+  std::int64_t bytes = 0;
+  for (const KeysValues& each : conditioning.prompt) {
+    bytes += static_cast<std::int64_t>(each.keys.nbytes() + each.values.nbytes());
+  }
+
+  ASSERT_EQ(conditioning.rows(), 2);
+  const std::int64_t tokens = model_.tokenizer.max_length();
+  EXPECT_EQ(bytes, 2 * unet_call_cost(model_.unet_config, /*element=*/4, tokens).row_bytes);
+}
+
+TEST_F(PromptEncoderTest, HoldsNoMoreThanThePicturesThatCanBeInTheMaking) {
+  const auto most = static_cast<std::size_t>(model_.info.max_pictures);
+  std::vector<std::weak_ptr<const PromptEncoding>> all;
+  const auto count = [&] {
+    return static_cast<std::size_t>(
+        std::count_if(all.begin(), all.end(), [](const auto& each) { return !each.expired(); }));
+  };
+  const Encoding of_a_long_picture = encode("a red apple");
+  all.push_back(of_a_long_picture);
+
+  for (std::size_t i = 0; i < 2 * most; ++i) {
+    all.push_back(encode("a red apple and " + std::to_string(i)));
+    EXPECT_LE(count(), most) << i;
+  }
+
+  EXPECT_EQ(count(), most);
+  EXPECT_EQ(encode("a red apple"), of_a_long_picture);
 }
 
 }  // namespace

@@ -53,7 +53,9 @@ class UNetGraphsTest : public testing::Test {
     return input.latents * input.times.view({-1, 1, 1, 1}) + sum + world_.added;
   }
 
-  UNetGraphs graphs(std::int64_t room = 1 << 20) {
+  /// `pixels`: what latent pixels graphs may have together, where a row costs nothing else.
+  UNetGraphs graphs(std::int64_t pixels = 1 << 20, std::int64_t row_bytes = 0) {
+    const GraphRoom room{pixels, {/*pixel_bytes=*/1, row_bytes}};
     return {[this](const UNetInput& input) { return plain(input); },
             [this] { return std::make_unique<FakeGraph>(world_); }, room};
   }
@@ -119,7 +121,7 @@ TEST_F(UNetGraphsTest, OnePromptServesManyReplays) {
 }
 
 TEST_F(UNetGraphsTest, WithoutGraphsAllCallsArePlain) {
-  UNetGraphs unet([this](const UNetInput& input) { return plain(input); }, {}, 1 << 20);
+  UNetGraphs unet([this](const UNetInput& input) { return plain(input); }, {}, {1 << 20, {}});
 
   call(unet, 4);
 
@@ -172,7 +174,7 @@ TEST_F(UNetGraphsTest, ARecordingThatFailsCostsNothingButTheGraphs) {
 }
 
 TEST_F(UNetGraphsTest, WantOfMemoryHalvesTheRoomOfGraphs) {
-  UNetGraphs unet = graphs(/*room=*/6 * 16);
+  UNetGraphs unet = graphs(/*pixels=*/6 * 16);
   call(unet, 3, /*rows=*/1);
   EXPECT_EQ(world_.recordings, 1);
   world_.at_recording = [] { TORCH_CHECK_WITH(OutOfMemoryError, false, "CUDA out of memory"); };
@@ -198,7 +200,7 @@ TEST_F(UNetGraphsTest, AReplayThatFailsBecomesAPlainCall) {
 }
 
 TEST_F(UNetGraphsTest, WhatDoesNotFitStaysPlain) {
-  UNetGraphs unet = graphs(/*room=*/2 * 16 + 16);
+  UNetGraphs unet = graphs(/*pixels=*/2 * 16 + 16);
 
   call(unet, 4, /*rows=*/4);
   EXPECT_EQ(world_.recordings, 0);
@@ -210,8 +212,18 @@ TEST_F(UNetGraphsTest, WhatDoesNotFitStaysPlain) {
   EXPECT_EQ(world_.recordings, 2);
 }
 
+TEST_F(UNetGraphsTest, TheCopyOfAPromptTakesRoomToo) {
+  UNetGraphs unet = graphs(/*pixels=*/2 * 1 + 4 * 100, /*row_bytes=*/100);
+
+  call(unet, 4, /*rows=*/2, /*side=*/1);
+  EXPECT_EQ(world_.recordings, 1);
+  call(unet, 4, /*rows=*/3, /*side=*/1);  // its pixels would fit
+
+  EXPECT_EQ(world_.recordings, 1);
+}
+
 TEST_F(UNetGraphsTest, IdleGraphsMakeRoom) {
-  UNetGraphs unet = graphs(/*room=*/2 * 16);
+  UNetGraphs unet = graphs(/*pixels=*/2 * 16);
   call(unet, 3, /*rows=*/2);
   call(unet, 3, /*rows=*/1);
   ASSERT_EQ(world_.recordings, 1);

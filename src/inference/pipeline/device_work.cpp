@@ -55,8 +55,9 @@ void CallFence::wait() {
   last_.reset();
 }
 
-std::int64_t free_device_memory(const c10::Device& device) {
-  return static_cast<std::int64_t>(at::accelerator::getMemoryInfo(device.index()).first);
+DeviceMemory device_memory(const c10::Device& device) {
+  const auto [free, total] = at::accelerator::getMemoryInfo(device.index());
+  return {static_cast<std::int64_t>(free), static_cast<std::int64_t>(total)};
 }
 
 void give_back_free_memory(const c10::Device& device) {

@@ -32,8 +32,12 @@ class CallFence {
   std::optional<c10::Event> last_;
 };
 
-/// Free bytes of a GPU, now.
-std::int64_t free_device_memory(const c10::Device& device);
+/// What a GPU has, and what of it is free now.
+struct DeviceMemory {
+  std::int64_t free_bytes = 0;
+  std::int64_t total_bytes = 0;
+};
+DeviceMemory device_memory(const c10::Device& device);
 
 /// Blocks that libtorch keeps for later tensors go back to the GPU, for where memory is short:
 /// those of one network's sizes are of no use to the next. Waits for the device.

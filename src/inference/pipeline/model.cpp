@@ -133,10 +133,21 @@ void set_defaults(ModelInfo& info, const ModelFolder& folder, const UNetConfig& 
   }
 }
 
-std::int64_t element_count(const ComponentWeights& weights) {
+class ElementCounter : public ParameterVisitor {
+ public:
+  void visit(const std::string&, Parameter& parameter) override {
+    count += c10::multiply_integers(parameter.shape);
+  }
+  void stack(Parameter&, std::initializer_list<Parameter*>) override {}
+
   std::int64_t count = 0;
-  for (const auto& [name, source] : weights.tensors) count += c10::multiply_integers(source.shape);
-  return count;
+};
+
+template <class Module>
+std::int64_t element_count(Module& module) {
+  ElementCounter counter;
+  visit_parameters(module, Scope(counter, ""));
+  return counter.count;
 }
 
 /// Adds the changes of LoRA files to the weights, which are merged when they are loaded.
@@ -193,7 +204,7 @@ Model::Model(const ModelOptions& options, const c10::Device& device_of)
       text_encoder(text_encoder_config(folder_, "text_encoder")),
       text_encoder_2(text_encoder_config(folder_, "text_encoder_2")),
       unet(unet_config),
-      vae(vae_config, VaeParts::Both) {
+      vae(vae_config) {
   const TextEncoderConfig& first = text_encoder.config;
   const TextEncoderConfig& second = text_encoder_2.config;
   check_tokenizer(tokenizer, first, folder_.config("text_encoder"));
@@ -233,19 +244,27 @@ void Model::plan_memory(const ModelOptions& options) {
   needs.weights.unet_element = static_cast<std::int64_t>(at::elementSize(precision.networks));
   needs.weights.vae_element = static_cast<std::int64_t>(at::elementSize(precision.vae));
   needs.weights.text_encoders =
-      needs.weights.unet_element * (element_count(folder_.weights("text_encoder")) +
-                                    element_count(folder_.weights("text_encoder_2")));
-  needs.weights.unet = needs.weights.unet_element * element_count(folder_.weights("unet"));
-  needs.weights.vae = needs.weights.vae_element * element_count(folder_.weights("vae"));
-  needs.limit_is_given = given.has_value();
-  needs.limit_bytes = given ? *given : free_device_memory(device) / 10 * 9;
+      needs.weights.unet_element * (element_count(text_encoder) + element_count(text_encoder_2));
+  needs.weights.unet = needs.weights.unet_element * element_count(unet);
+  needs.weights.vae = needs.weights.vae_element * element_count(vae);
+  if (precision.vae != at::kFloat) needs.weights.second_vae = 4 * element_count(vae);
+  needs.tokens = tokenizer.max_length();
+  needs.pictures = info.max_pictures;
+  if (given) {
+    needs.limit_bytes = *given;
+  } else {
+    const DeviceMemory memory_now = device_memory(device);
+    needs.limit_bytes = memory_now.total_bytes / 10 * 9;
+    needs.free_bytes = memory_now.free_bytes / 10 * 9;
+  }
   needs.device_is_host = device.is_cpu();
   memory = MemoryPlan(needs);
   const std::int64_t side = unet_config.sample_size;
-  log_info("memory planned", {{"limit_bytes", needs.limit_bytes},
-                              {"text_encoders_stay", memory.text_encoders_stay()},
-                              {"tile", memory.tile(side, side).value_or(0)},
-                              {"graph_pixels", memory.graph_pixels()}});
+  log_info("memory planned",
+           {{"limit_bytes", needs.limit_bytes},
+            {"text_encoders_stay", memory.text_encoders_stay()},
+            {"tile", memory.tile(side, side, needs.weights.vae_element).value_or(0)},
+            {"graph_bytes", memory.graph_room().bytes}});
 }
 
 void Model::load_networks() {
@@ -256,6 +275,7 @@ void Model::load_networks() {
   load.on_filled = WeightArranger();
   LoadOptions load_vae = load;
   load_vae.dtype = precision.vae;
+  load_vae.skipped_prefixes = unvisited_prefixes(vae);
   LoadOptions load_text = load;
   if (!memory.text_encoders_stay()) {
     load_text.device = at::kCPU;

@@ -20,7 +20,8 @@
 
 namespace ssd1b {
 
-/// A model folder in memory: the networks with their weights, the tokenizers, the schedulers.
+/// A model folder in memory: the networks with their weights (of the VAE the decoder), the
+/// tokenizers, the schedulers.
 /// After loading two things change: the VAE's second copy comes, and the text encoders' values move
 /// with their homes. Both need it not const.
 class Model {
@@ -28,7 +29,7 @@ class Model {
   /// Loads everything; the device has been opened. Throws Error(BadModel).
   Model(const ModelOptions& options, const c10::Device& device);
 
-  /// The VAE in float32, its decoder only, loaded at first use: what decodes where `vae` overflows.
+  /// The VAE in float32, loaded at first use: what decodes where `vae` overflows.
   const Vae& full_precision_vae();
 
  private:

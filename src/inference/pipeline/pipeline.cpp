@@ -30,12 +30,14 @@ std::vector<float> to_floats(const at::Tensor& latents) {
   return {begin, begin + values.numel()};
 }
 
-/// Latent pixels of all rows of a UNet call for these pictures, which are of one size.
-std::int64_t pixels_of(const std::vector<const Picture*>& pictures) {
+std::int64_t rows_of(const std::vector<Picture*>& pictures) {
   std::int64_t rows = 0;
   for (const Picture* picture : pictures) rows += picture->conditioning().rows();
-  const at::Tensor& latents = pictures.front()->latents();
-  return rows * latents.size(2) * latents.size(3);
+  return rows;
+}
+
+std::int64_t latent_pixels_of(const Picture& picture) {
+  return picture.latents().size(2) * picture.latents().size(3);
 }
 
 }  // namespace
@@ -51,9 +53,8 @@ Pipeline::Pipeline(const ModelOptions& options, const c10::Device& device, bool 
       prompts_(model_),
       unet_([this](const UNetInput& input) { return model_.unet(input, model_.tick); },
             options.cuda_graphs ? device_graphs(device) : MakeDeviceGraph(),
-            model_.memory.graph_pixels()),
-      fence_(device),
-      call_pixels_(model_.memory.call_pixels()) {
+            model_.memory.graph_room()),
+      fence_(device) {
   prove_kernels(device, model_.precision);
 }
 
@@ -144,7 +145,13 @@ bool Pipeline::may_join(const Unit& unit, const Picture& picture) const {
          picture.stage() == Picture::Stage::Denoise &&
          picture.request().width_px == first.request().width_px &&
          picture.request().height_px == first.request().height_px &&
-         pixels_of({unit.begin(), unit.end()}) + pixels_of({&picture}) <= call_pixels_;
+         rows_of(unit) + picture.conditioning().rows() <= most_rows(picture);
+}
+
+std::int64_t Pipeline::most_rows(const Picture& picture) const {
+  const at::Tensor& latents = picture.latents();
+  return std::min(model_.memory.call_rows(latents.size(2), latents.size(3)),
+                  call_pixels_ / latent_pixels_of(picture));
 }
 
 Pipeline::Pictures::iterator Pipeline::find(PictureId id) {
@@ -156,11 +163,9 @@ void Pipeline::drop(PictureId id) {
   const auto found = find(id);
   if (found == pictures_.end()) return;
   pictures_.erase(found);
-  // Ids may come again, and the rows are large.
-  shared_by_.clear();
-  shared_.clear();
+  forget_shared();  // ids may come again
   turns_.forget(id);
-  if (pictures_.empty()) call_pixels_ = model_.memory.call_pixels();  // there may be memory again
+  if (pictures_.empty()) call_pixels_ = kAnyPixels;  // there may be memory again
 }
 
 void Pipeline::with_memory(const std::function<void()>& work) {
@@ -170,14 +175,19 @@ void Pipeline::with_memory(const std::function<void()>& work) {
     if (!is_out_of_memory(error)) throw;
   }
   log_warn("a unit of work is tried once more", {{"reason", "the device's memory ran out"}});
-  shared_by_.clear();
-  shared_.clear();
+  forget_shared();
   unet_.drop();
   give_back_free_memory(model_.device);
   work();
 }
 
+void Pipeline::forget_shared() {
+  shared_by_.clear();
+  shared_.clear();
+}
+
 void Pipeline::encode(Picture& picture) {
+  forget_shared();
   const auto begin = Stopwatch::now();
   std::shared_ptr<const PromptEncoding> encoding;
   with_memory([&] { encoding = prompts_.encode(picture.request()); });
@@ -193,7 +203,8 @@ std::vector<PictureEvent> Pipeline::denoise(const Unit& unit) {
     with_memory([&] { output = call_unet(unit); });
   } catch (const std::exception& error) {
     if (unit.size() == 1 || !is_out_of_memory(error)) throw;
-    call_pixels_ = pixels_of({unit.begin(), unit.begin() + unit.size() / 2});
+    call_pixels_ =
+        rows_of({unit.begin(), unit.begin() + unit.size() / 2}) * latent_pixels_of(*unit.front());
     log_warn("fewer pictures share UNet calls", {{"pixels", call_pixels_}});
     return {};  // nobody was served: the next unit is theirs, by fewer
   }
@@ -237,7 +248,7 @@ const PromptKeysValues& Pipeline::prompts_of(const Unit& unit) {
     parts.push_back(&picture->conditioning().prompt);
   }
   if (ids != shared_by_) {
-    shared_by_.clear();
+    forget_shared();
     shared_ = concat_rows(parts);
     shared_by_ = std::move(ids);
   }
@@ -246,6 +257,7 @@ const PromptKeysValues& Pipeline::prompts_of(const Unit& unit) {
 
 PictureEvent Pipeline::decode(Picture& picture) {
   if (!picture.has_begun()) encode(picture);  // told to finish before its first unit
+  forget_shared();
   const auto rest_of_call = Stopwatch::now();
   fence_.wait();
   picture.timings.denoise_ms += ms_since(rest_of_call);
@@ -262,9 +274,10 @@ Image Pipeline::image_of(const at::Tensor& latents) {
   if (!is_finite(latents)) {
     throw Error(ErrorCode::NonFiniteOutput, "the latents hold a value that is not finite");
   }
-  const std::optional<std::int64_t> tile = model_.memory.tile(latents.size(2), latents.size(3));
-  if (!model_.memory.text_encoders_stay()) give_back_free_memory(model_.device);
   const auto decoded = [&](const Vae& vae, at::ScalarType dtype) {
+    const std::optional<std::int64_t> tile = model_.memory.tile(
+        latents.size(2), latents.size(3), static_cast<std::int64_t>(at::elementSize(dtype)));
+    if (!model_.memory.text_encoders_stay()) give_back_free_memory(model_.device);
     const at::Tensor input = latents.to(dtype);
     return tile ? decode_in_tiles(vae, input, *tile, model_.tick) : vae.decode(input, model_.tick);
   };

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -37,6 +38,8 @@ class Pipeline : public Engine {
 
   std::vector<Unit> possible_units() const;
   bool may_join(const Unit& unit, const Picture& picture) const;
+  /// That a call for pictures of this size may have.
+  std::int64_t most_rows(const Picture& picture) const;
   Unit next_unit();
   Pictures::iterator find(PictureId id);
   void drop(PictureId id);
@@ -49,6 +52,8 @@ class Pipeline : public Engine {
   at::Tensor call_unet(const Unit& unit);
   /// What the rows of a unit's pictures need, behind one another.
   const PromptKeysValues& prompts_of(const Unit& unit);
+  /// Frees what prompts_of made: MemoryPlan counts it as memory of UNet calls alone.
+  void forget_shared();
   /// Does `work`, which changes nothing before it has all its memory: once more where that ran out.
   void with_memory(const std::function<void()>& work);
 
@@ -60,7 +65,8 @@ class Pipeline : public Engine {
   CallFence fence_;
   std::vector<PictureId> shared_by_;  // whose rows `shared_` holds: they stay for many calls
   PromptKeysValues shared_;
-  std::int64_t call_pixels_;  // of a shared call; the plan's until memory runs out
+  static constexpr std::int64_t kAnyPixels = std::numeric_limits<std::int64_t>::max();
+  std::int64_t call_pixels_ = kAnyPixels;  // that a shared call may have: fewer once memory ran out
   TurnOrder turns_;
   Pictures pictures_;  // in order of arrival
 };

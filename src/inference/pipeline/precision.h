@@ -15,8 +15,8 @@ struct Precision {
 
 /// Follows the fixed rule behind `auto`: float32 on the CPU, float16 on CUDA; for the VAE the
 /// networks' dtype, but where it overflows in float16 (`vae_needs_upcast`) bfloat16 on a GPU that
-/// has it and float32 elsewhere. `capability` is the GPU's, its first number; nullopt: the CPU.
-/// Throws Error(Usage) for an unknown name.
+/// has it, and float32 elsewhere and where the networks compute in float32. `capability` is the
+/// GPU's, its first number; nullopt: the CPU. Throws Error(Usage) for an unknown name.
 Precision choose_precision(const std::string& dtype, const std::string& vae_dtype,
                            std::optional<int> capability, bool vae_needs_upcast);
 

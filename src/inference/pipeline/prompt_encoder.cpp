@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "inference/pipeline/device_work.h"
 #include "inference/tokenizer/unknown_words.h"
@@ -76,9 +77,18 @@ std::shared_ptr<const PromptEncoding> PromptEncoder::encode(const GenerationRequ
     std::rotate(known_.begin(), found, found + 1);
     return known_.front().encoding;
   }
+  make_place();
   known_.push_front({request, make(request)});
-  if (known_.size() > static_cast<std::size_t>(model_.info.max_pictures)) known_.pop_back();
   return known_.front().encoding;
+}
+
+void PromptEncoder::make_place() {
+  const auto is_unused = [](const Known& known) { return known.encoding.use_count() == 1; };
+  while (known_.size() >= static_cast<std::size_t>(model_.info.max_pictures)) {
+    const auto oldest = std::find_if(known_.rbegin(), known_.rend(), is_unused);
+    if (oldest == known_.rend()) return;
+    known_.erase(std::next(oldest).base());
+  }
 }
 
 PromptEncoder::EncodedTexts PromptEncoder::encode_texts(const std::vector<Text>& texts) const {

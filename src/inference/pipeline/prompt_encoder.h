@@ -41,6 +41,9 @@ class PromptEncoder {
   };
 
   EncodedTexts encode_texts(const std::vector<Text>& texts) const;
+  /// Drops what no picture uses any more, the oldest first, until one more has a place: so there
+  /// are never more encodings than ModelInfo::max_pictures.
+  void make_place();
   std::shared_ptr<const PromptEncoding> make(const GenerationRequest& request) const;
 
   Model& model_;

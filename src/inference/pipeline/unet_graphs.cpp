@@ -72,7 +72,7 @@ class RecordedCall {
   std::unique_ptr<DeviceGraph> graph_;
 };
 
-UNetGraphs::UNetGraphs(Call plain, MakeDeviceGraph make_graph, std::int64_t room)
+UNetGraphs::UNetGraphs(Call plain, MakeDeviceGraph make_graph, const GraphRoom& room)
     : plain_(std::move(plain)), make_graph_(std::move(make_graph)), room_(room) {}
 
 UNetGraphs::~UNetGraphs() = default;
@@ -85,9 +85,9 @@ void UNetGraphs::drop() {
 }
 
 void UNetGraphs::halve_room() {
-  room_ /= 2;
+  room_.bytes /= 2;
   log_warn("UNet calls are recorded anew, fewer of them",
-           {{"reason", "the device's memory ran out"}, {"pixels", room_}});
+           {{"reason", "the device's memory ran out"}, {"bytes", room_.bytes}});
 }
 
 at::Tensor UNetGraphs::operator()(const UNetInput& input) {
@@ -123,12 +123,12 @@ UNetGraphs::Size* UNetGraphs::find_size(const at::Tensor& latents) {
 }
 
 bool UNetGraphs::has_room_for(const Size& wanted) {
-  std::int64_t pixels = wanted.pixels();
+  std::int64_t bytes = bytes_of(wanted);
   for (Size& size : sizes_) {
     if (is_idle(size)) size.recorded.reset();
-    if (size.recorded) pixels += size.pixels();
+    if (size.recorded) bytes += bytes_of(size);
   }
-  return pixels <= room_;
+  return bytes <= room_.bytes;
 }
 
 void UNetGraphs::record(Size& size, const UNetInput& input, const at::Tensor& output) {

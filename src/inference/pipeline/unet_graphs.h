@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "inference/device_graph/device_graph.h"
+#include "inference/pipeline/memory_plan.h"
 #include "inference/unet/unet.h"
 
 namespace ssd1b {
@@ -32,9 +33,8 @@ class UNetGraphs {
   /// recording costs as much as many replays save.
   static constexpr std::int64_t kIdleCalls = 1000;
 
-  /// `room`: of how many latent pixels, of all rows together, graphs may be held. Without
-  /// `make_graph` all calls are plain.
-  UNetGraphs(Call plain, MakeDeviceGraph make_graph, std::int64_t room);
+  /// Without `make_graph` all calls are plain.
+  UNetGraphs(Call plain, MakeDeviceGraph make_graph, const GraphRoom& room);
   ~UNetGraphs();
 
   /// What `plain` gives for it, in a tensor that is the caller's.
@@ -49,10 +49,11 @@ class UNetGraphs {
     int plain_calls = 0;
     std::int64_t last_call = 0;
     std::unique_ptr<RecordedCall> recorded;
-
-    std::int64_t pixels() const { return rows * height * width; }
   };
 
+  std::int64_t bytes_of(const Size& size) const {
+    return room_.cost.bytes(size.rows, size.height, size.width);
+  }
   bool is_idle(const Size& size) const { return calls_ - size.last_call > kIdleCalls; }
   /// nullptr where there is no place for it.
   Size* find_size(const at::Tensor& latents);
@@ -65,7 +66,7 @@ class UNetGraphs {
 
   const Call plain_;
   MakeDeviceGraph make_graph_;
-  std::int64_t room_;
+  GraphRoom room_;
   std::int64_t calls_ = 0;
   std::vector<Size> sizes_;
 };

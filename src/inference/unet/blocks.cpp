@@ -27,6 +27,7 @@ std::vector<Transformer> transformers(const UNetConfig& config, const UNetBlockC
   TransformerConfig transformer;
   transformer.channels = level.channels;
   transformer.heads = level.heads;
+  transformer.inner_width = level.attention_width();
   transformer.cross_attention_width = config.cross_attention_width;
   transformer.norm_groups = config.norm_groups;
   transformer.use_linear_projection = config.use_linear_projection;

@@ -39,11 +39,6 @@ at::Tensor project_to_pixels(const at::Tensor& tokens, const std::variant<Linear
   return std::get<Conv2d>(product)(to_pixels(tokens, height, width));
 }
 
-/// Not the channels where these are no multiple of the heads: so diffusers rounds.
-std::int64_t inner_width(const TransformerConfig& config) {
-  return config.channels / config.heads * config.heads;
-}
-
 }  // namespace
 
 FeedForward::FeedForward(std::int64_t width)
@@ -84,10 +79,10 @@ at::Tensor TransformerBlock::operator()(const at::Tensor& hidden, const KeysValu
 
 Transformer::Transformer(const TransformerConfig& config)
     : norm(config.norm_groups, config.channels, kGroupNormEps),
-      proj_in(projection(config.channels, inner_width(config), config.use_linear_projection)),
-      proj_out(projection(inner_width(config), config.channels, config.use_linear_projection)) {
+      proj_in(projection(config.channels, config.inner_width, config.use_linear_projection)),
+      proj_out(projection(config.inner_width, config.channels, config.use_linear_projection)) {
   AttentionConfig attention;
-  attention.width = inner_width(config);
+  attention.width = config.inner_width;
   attention.heads = config.heads;
   attention.inner_width = attention.width;
   attention.context_width = config.cross_attention_width;

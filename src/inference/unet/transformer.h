@@ -39,6 +39,7 @@ struct TransformerBlock {
 struct TransformerConfig {
   std::int64_t channels = 0;
   std::int64_t heads = 1;
+  std::int64_t inner_width = 0;  // of all heads together
   std::int64_t depth = 1;
   std::int64_t cross_attention_width = 0;
   std::int64_t norm_groups = 32;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,14 @@ struct UNetBlockConfig {
   bool has_transformers = false;
   std::vector<std::int64_t>
       depths;  // transformer blocks behind each resnet; its size is their count
+
+  /// Of all heads together. Not the channels where these are no multiple of the heads: so diffusers
+  /// rounds.
+  std::int64_t attention_width() const { return channels / heads * heads; }
+  /// Behind all resnets together.
+  std::int64_t transformer_blocks() const {
+    return has_transformers ? std::accumulate(depths.begin(), depths.end(), std::int64_t{0}) : 0;
+  }
 };
 
 /// unet/config.json, with every default and every shorthand resolved. The defaults are those of
