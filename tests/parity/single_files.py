@@ -140,6 +140,10 @@ def write_single_file(folder, file, untransposed=False, leftovers=True, marks=Fa
         tensors["conditioner.embedders.0.transformer.text_model.embeddings.position_ids"] = position_ids
         tensors["conditioner.embedders.1.model.text_model.embeddings.position_ids"] = position_ids.clone()
         tensors["conditioner.embedders.1.model.logit_scale"] = torch.tensor(4.6)
+        width = tensors["conditioner.embedders.0.transformer.text_model.final_layer_norm.weight"].numel()
+        tensors["conditioner.embedders.0.logit_scale"] = torch.tensor(4.6)
+        tensors["conditioner.embedders.0.transformer.text_projection.weight"] = torch.eye(width)
+        tensors["alphas_cumprod_prev"] = torch.ones(1000)
         tensors["model_ema.decay"] = torch.tensor(0.99)
         tensors["denoiser.sigmas"] = torch.ones(1000)
         tensors["alphas_cumprod"] = torch.ones(1000)

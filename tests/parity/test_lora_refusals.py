@@ -98,6 +98,22 @@ def test_files_that_are_none(model_folder, tmp_path):
     refusal(tmp_path, model_folder("ssd1b"), files.save({}, tmp_path / "empty.safetensors"))
 
 
+def test_a_folder_without_the_file_says_what_it_has(model_folder, tmp_path):
+    (tmp_path / "adapter_model.bin").write_bytes(b"pickle")
+    said = refusal(tmp_path, model_folder("ssd1b"), tmp_path)
+    assert "adapter_model.bin" in said and "pickles are never loaded" in said
+
+
+@pytest.mark.parametrize("start", ["pissa", "pissa_niter_4", "olora"])
+def test_an_adapter_that_changes_the_model_too_is_refused(model_folder, plain, tmp_path, start):
+    matrices = files.matrices_of(plain, {"unet": files.ATTENTION}, alpha=1.0)
+    metadata = files.peft_metadata(matrices, init_lora_weights=start)
+    said = refusal(
+        tmp_path, model_folder("ssd1b"), files.save(files.peft(matrices), tmp_path / "pissa.safetensors", metadata)
+    )
+    assert "init_lora_weights" in said and start in said
+
+
 def test_dora_in_the_settings_is_refused(model_folder, plain, tmp_path):
     matrices = files.matrices_of(plain, {"unet": files.ATTENTION}, alpha=1.0)
     metadata = files.peft_metadata(matrices, use_dora=True)

@@ -101,6 +101,9 @@ TEST_F(ModelFolderTest, NamesWhatIsMissing) {
   std::filesystem::remove(at(file_of("vae")));
   EXPECT_THAT(refusal(), HasSubstr("vae: must hold diffusion_pytorch_model.safetensors or "
                                    "diffusion_pytorch_model.fp16.safetensors, got none"));
+  std::filesystem::create_directories(at("vae"));
+  write("vae/diffusion_pytorch_model.bf16.safetensors");
+  EXPECT_THAT(refusal(), HasSubstr("bf16.safetensors, which is read with --variant bf16"));
   write(file_of("vae"));
   std::filesystem::remove_all(at("tokenizer"));
   EXPECT_THAT(refusal(), HasSubstr("tokenizer: must be a folder"));
@@ -245,7 +248,8 @@ TEST(ComponentWeights, KnowsWhatToolsLeaveBehind) {
   for (const char* name :
        {"text_model.embeddings.position_ids", "logit_scale", "model_ema.decay", "denoiser.sigmas",
         "alphas_cumprod", "betas", "sqrt_alphas_cumprod", "log_one_minus_alphas_cumprod",
-        "posterior_variance", "first_stage_model.loss.logvar", "v_pred", "ztsnr"}) {
+        "posterior_variance", "first_stage_model.loss.logvar", "v_pred", "ztsnr",
+        "alphas_cumprod_prev", "denoiser.log_sigmas", "conditioner.embedders.0.logit_scale"}) {
     EXPECT_TRUE(is_known_leftover(name)) << name;
   }
   for (const char* name : {"conv_in.weight", "logit_scale.x", "betas.weight", "x.sqrt_a",

@@ -65,9 +65,24 @@ bool is_known_leftover(const std::string& name) {
   for (const char* start : kStarts) {
     if (starts_with(name, start)) return true;
   }
-  // v_pred and ztsnr say how a model was trained: ModelFolder::training_marks.
-  constexpr std::array<const char*, 6> kNames = {"logit_scale", "denoiser.sigmas", "alphas_cumprod",
-                                                 "betas",       "v_pred",          "ztsnr"};
+  // v_pred and ztsnr say how a model was trained: ModelFolder::training_marks. The last three are
+  // of the whole CLIP-L, whose pictures' half SDXL does not have.
+  constexpr std::array<const char*, 14> kNames = {
+      "logit_scale",
+      "denoiser.sigmas",
+      "denoiser.log_sigmas",
+      "alphas_cumprod",
+      "alphas_cumprod_prev",
+      "betas",
+      "lvlb_weights",
+      "logvar",
+      "scale_factor",
+      "v_pred",
+      "ztsnr",
+      "conditioner.embedders.0.logit_scale",
+      "conditioner.embedders.0.text_projection.weight",
+      "conditioner.embedders.0.transformer.text_projection.weight",
+  };
   return ends_with(name, "position_ids") ||
          std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }

@@ -173,6 +173,10 @@ bool ConfigDocument::has(const std::string& key) const {
   return found != json_->value.end() && !found->is_null();
 }
 
+bool ConfigDocument::has_text(const std::string& key) const {
+  return has(key) && json_->value.at(key).is_string();
+}
+
 std::vector<std::string> ConfigDocument::keys() const {
   std::vector<std::string> names;
   for (const auto& item : json_->value.items()) names.push_back(item.key());

@@ -39,6 +39,7 @@ class ConfigDocument {
   const std::filesystem::path& file() const { return file_; }
   /// Present and not null.
   bool has(const std::string& key) const;
+  bool has_text(const std::string& key) const;
   /// Every key, null ones included, in the order of the alphabet.
   std::vector<std::string> keys() const;
 

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "inference/weights/config_document.h"
+#include "inference/weights/name_matching.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
@@ -86,22 +87,30 @@ std::optional<std::vector<SafetensorsFile>> files_of_variant(const fs::path& fol
   return std::nullopt;
 }
 
-/// What is there instead, where it is something that other programs load.
-std::string other_weights(const fs::path& folder) {
-  std::vector<std::string> names;
+}  // namespace
+
+std::string weights_instead(const fs::path& folder, const std::string& stem) {
+  std::vector<std::string> pickles, variants;
   std::error_code error;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
     const std::string ending = entry.path().extension().string();
-    const bool is_pickle =
-        ending == ".bin" || ending == ".ckpt" || ending == ".pt" || ending == ".pth";
-    if (is_pickle) names.push_back(entry.path().filename().string());
+    if (ending == ".bin" || ending == ".ckpt" || ending == ".pt" || ending == ".pth") {
+      pickles.push_back(name);
+    } else if (ending == ".safetensors" && starts_with(name, stem + ".")) {
+      variants.push_back(name);
+    }
   }
-  if (names.empty()) return "got none";
-  return "got only " + *std::min_element(names.begin(), names.end()) +
+  if (!variants.empty()) {
+    const std::string name = *std::min_element(variants.begin(), variants.end());
+    const std::size_t begin = stem.size() + 1;
+    return "got " + name + ", which is read with --variant " +
+           name.substr(begin, name.find_first_of(".-", begin) - begin);
+  }
+  if (pickles.empty()) return "got none";
+  return "got only " + *std::min_element(pickles.begin(), pickles.end()) +
          ": pickles are never loaded, convert it to safetensors";
 }
-
-}  // namespace
 
 WeightFiles find_weight_files(const fs::path& folder, const WeightFileQuery& query) {
   const std::vector<std::string> variants = query.variant.empty()
@@ -115,7 +124,7 @@ WeightFiles find_weight_files(const fs::path& folder, const WeightFileQuery& que
   }
   const std::string other = query.variant.empty() ? "fp16" : query.variant;
   fail(folder, "must hold " + query.stem + ".safetensors or " + query.stem + "." + other +
-                   ".safetensors, " + other_weights(folder));
+                   ".safetensors, " + weights_instead(folder, query.stem));
 }
 
 }  // namespace ssd1b

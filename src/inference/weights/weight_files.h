@@ -28,4 +28,7 @@ struct WeightFiles {
 /// is missing, or where a tensor is not in the shard that the index says.
 WeightFiles find_weight_files(const std::filesystem::path& folder, const WeightFileQuery& query);
 
+/// What a folder holds instead of STEM.safetensors, for messages: pickles or another variant.
+std::string weights_instead(const std::filesystem::path& folder, const std::string& stem);
+
 }  // namespace ssd1b

@@ -28,12 +28,25 @@ std::regex pattern_of(const ConfigDocument& document, const std::string& key,
   }
 }
 
+/// PEFT changes the model's own weights too when it loads an adapter that began in such a way.
+void refuse_what_changes_the_base(const ConfigDocument& document, const std::string& key) {
+  if (!document.has_text(key)) return;
+  const std::string start = document.text(key);
+  for (const char* each : {"pissa", "olora", "corda", "loftq"}) {
+    document.require(!starts_with(start, each), key,
+                     "true, false, gaussian or orthogonal, for others change the weights of the "
+                     "model (PEFT makes a plain LoRA of it: save_pretrained with "
+                     "path_initial_model_for_weight_conversion)");
+  }
+}
+
 /// `prefix`: what stands before each key, as `unet.`.
 AdapterConfig parse(const ConfigDocument& document, const std::string& prefix) {
   for (const char* key : {"use_dora", "lora_bias", "fan_in_fan_out", "use_qalora"}) {
     document.require(!document.optional_boolean(prefix + key).value_or(false), prefix + key,
                      "false (this program merges plain LoRA only)");
   }
+  refuse_what_changes_the_base(document, prefix + "init_lora_weights");
   AdapterConfig config;
   config.alpha = document.number(prefix + "lora_alpha");
   config.divides_by_root = document.optional_boolean(prefix + "use_rslora").value_or(false);

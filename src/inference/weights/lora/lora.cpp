@@ -13,6 +13,7 @@
 #include "inference/weights/lora/misplaced.h"
 #include "inference/weights/lora/module_spellings.h"
 #include "inference/weights/lora/peft_component.h"
+#include "inference/weights/weight_files.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
@@ -136,7 +137,13 @@ std::filesystem::path file_of(const std::filesystem::path& path) {
   const std::filesystem::path of_peft = path / "adapter_model.safetensors";
   const bool is_of_peft = std::filesystem::exists(path / "adapter_config.json", failed) ||
                           std::filesystem::exists(of_peft, failed);
-  return is_of_peft ? of_peft : path / "pytorch_lora_weights.safetensors";
+  const std::filesystem::path file =
+      is_of_peft ? of_peft : path / "pytorch_lora_weights.safetensors";
+  if (!std::filesystem::exists(file, failed)) {
+    throw Error(ErrorCode::BadModel, path.string() + ": must hold " + file.filename().string() +
+                                         ", " + weights_instead(path, file.stem().string()));
+  }
+  return file;
 }
 
 }  // namespace
