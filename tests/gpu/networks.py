@@ -21,7 +21,6 @@ FULL = models.changed(
 )
 SPECS = {"ssd1b": FULL, "tiny": models.SSD1B}
 REPEATS = {"ssd1b": 20, "tiny": 3}
-# Of the nets in half precision against float32 on the same weights; whole trajectories lose more.
 ENOUGH_DB = 80  # in float32 both are far above it, and differ by luck
 
 
