@@ -30,8 +30,8 @@ class Scheduler {
  public:
   virtual ~Scheduler() = default;
 
-  /// Of the UNet calls that are still to be made, in order; may be fractional (Karras sigmas and the
-  /// like).
+  /// Of the UNet calls that are still to be made, in order; may be fractional (Karras sigmas and
+  /// the like).
   virtual std::vector<double> timesteps() const = 0;
   /// Of the next UNet call; none: the latents are done.
   virtual std::optional<double> next_timestep() const = 0;
