@@ -15,7 +15,7 @@ constexpr std::int64_t kMega = 1'000'000;
 // 26 transformer blocks of width 1280 and 8 of 640, each with keys and values of 77 tokens.
 constexpr std::int64_t kPromptBytes = 2 * 77 * (26 * 1280 + 8 * 640) * std::int64_t{2};
 
-/// SSD-1B in float16 with the VAE's decoder in bfloat16, sizes as its files have them.
+/// SSD-1B with the VAE's decoder in float16, sizes as its files have them.
 MemoryNeeds ssd1b(std::int64_t limit_bytes) {
   MemoryNeeds needs;
   needs.weights = {
@@ -91,6 +91,17 @@ TEST(MemoryPlan, WhatIsDecodedAgainInFloat32HasTilesOfItsOwn) {
 
   EXPECT_FALSE(plan.tile(128, 128, /*element=*/2));
   EXPECT_EQ(plan.tile(128, 128, /*element=*/4), 64);
+}
+
+TEST(MemoryPlan, ServesSsd1bWithin5500Megabytes) {
+  MemoryNeeds needs = ssd1b(5500 * kMega);
+  needs.weights.second_vae = 0;  // the first is in bfloat16
+
+  const MemoryPlan plan(needs);
+
+  EXPECT_FALSE(plan.text_encoders_stay());
+  EXPECT_GE(plan.call_rows(128, 128), 4);
+  EXPECT_EQ(plan.tile(128, 128, /*element=*/2), 96);
 }
 
 TEST(MemoryPlan, TheSecondVaeHasAPlace) {

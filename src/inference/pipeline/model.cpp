@@ -247,7 +247,8 @@ void Model::plan_memory(const ModelOptions& options) {
       needs.weights.unet_element * (element_count(text_encoder) + element_count(text_encoder_2));
   needs.weights.unet = needs.weights.unet_element * element_count(unet);
   needs.weights.vae = needs.weights.vae_element * element_count(vae);
-  if (precision.vae != at::kFloat) needs.weights.second_vae = 4 * element_count(vae);
+  // bfloat16 overflows no sooner than float32.
+  if (precision.vae == at::kHalf) needs.weights.second_vae = 4 * element_count(vae);
   needs.tokens = tokenizer.max_length();
   needs.pictures = info.max_pictures;
   if (given) {
