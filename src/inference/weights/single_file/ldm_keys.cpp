@@ -78,8 +78,8 @@ std::vector<std::int64_t> heads_of(const std::vector<std::int64_t>& widths,
   for (std::size_t i = 0; family_fits && i < widths.size(); ++i) {
     family_fits = family_heads[i] > 0 && widths[i] % family_heads[i] == 0;
   }
+  if (family_fits) return family_heads;
   const std::int64_t head_width = halved_until_it_divides(kHeadWidth, widths);
-  if (head_width != kHeadWidth && family_fits) return family_heads;
   std::vector<std::int64_t> heads;
   for (const std::int64_t width : widths) heads.push_back(width / head_width);
   return heads;

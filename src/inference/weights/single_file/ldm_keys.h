@@ -51,8 +51,9 @@ struct LdmComponent {
 /// Puts a tensor under its diffusers name. Throws Error(BadModel) where that name is taken.
 void add_source(ComponentWeights& weights, const std::string& name, TensorSource source);
 
-/// Attention heads of layers of these widths, which no shape tells: 64 wide each, as in every model
-/// of the family; else as many as the family has; else as wide as fits. Same order as `widths`.
+/// Attention heads of layers of these widths, which no shape tells: as many as the family has where
+/// they divide the widths, else 64 wide each as in every model of the family, or half of it as
+/// often as widths ask for. Same order as `widths`.
 std::vector<std::int64_t> heads_of(const std::vector<std::int64_t>& widths,
                                    const std::vector<std::int64_t>& family_heads);
 
