@@ -48,5 +48,5 @@ PRESETS = {
         vae_steps=60, vae_batch=8, vae_crop_px=32, vae_rate=2e-3,
         bank_scenes=96, unet_channels=(32, 32, 64),
         unet_steps=40, unet_batch=12, unet_rate=2e-3, decoder_steps=10,
-        save_every_s=2),
+        save_every_s=0.5),
 }
