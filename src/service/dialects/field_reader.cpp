@@ -63,8 +63,8 @@ std::string number_text(double value) { return Json(value).dump(); }
                                  const std::string& path) {
   std::vector<std::string> strangers;
   for (const std::string& name : unknown) {
-    if (!holds(names.reserved, name))
-      strangers.push_back(path + (name.empty() ? "\"\"" : shown(name)));
+    if (holds(names.reserved, name)) continue;
+    strangers.push_back(path + (name.empty() ? "\"\"" : shown(name)));
   }
   if (strangers.empty()) {
     const std::string name = path + unknown.front();
