@@ -1,14 +1,14 @@
 #include "wire/flat_object_reader.h"
 
-#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "ssd1b/error.h"
 
 namespace ssd1b {
 namespace {
-
-using nlohmann::json;
 
 [[noreturn]] void refuse(const std::string& what) {
   throw Error(ErrorCode::MalformedRequest, "the peer's message is garbled: " + what);
@@ -18,126 +18,102 @@ using nlohmann::json;
   refuse(std::string(name) + " must be " + must);
 }
 
-int as_small_integer(const json& value, const char* name, int low, int high) {
-  if (!value.is_number_integer()) refuse_field(name, "an integer");
-  // An unsigned value above the range would turn negative in a plain get<int64>.
-  if (value.is_number_unsigned() && value.get<std::uint64_t>() > std::uint64_t(high)) {
-    refuse_field(name, "at most " + std::to_string(high));
-  }
-  const auto number = value.get<std::int64_t>();
-  if (number < low || number > high) {
-    refuse_field(name, "between " + std::to_string(low) + " and " + std::to_string(high));
-  }
-  return static_cast<int>(number);
+/// Of a text that begins with a quotation mark, the part up to the next that is not escaped.
+std::string_view literal_at_front(std::string_view text) {
+  std::size_t end = 1;
+  while (end < text.size() && text[end] != '"') end += text[end] == '\\' ? 2 : 1;
+  return text.substr(0, end + 1);
 }
-
-/// Collects the fields of an object while it is parsed, without a tree.
-class FieldCollector : public nlohmann::json_sax<json> {
- public:
-  using Fields = std::vector<std::pair<std::string, json>>;
-  explicit FieldCollector(Fields& fields) : fields_(fields) {}
-
-  bool null() override { return add(nullptr); }
-  bool boolean(bool value) override { return add(value); }
-  bool number_integer(std::int64_t value) override { return add(value); }
-  bool number_unsigned(std::uint64_t value) override { return add(value); }
-  bool number_float(double value, const std::string& /*text*/) override { return add(value); }
-  bool string(std::string& value) override { return add(std::move(value)); }
-  bool binary(json::binary_t& /*value*/) override { return false; }
-
-  bool start_object(std::size_t /*size*/) override {
-    if (std::exchange(is_inside_, true)) refuse_shape();
-    return true;
-  }
-  bool key(std::string& name) override {
-    for (const auto& field : fields_) {
-      if (field.first == name) refuse("the field " + name + " is there twice");
-    }
-    fields_.emplace_back(std::move(name), nullptr);
-    return true;
-  }
-  bool end_object() override { return true; }
-  bool start_array(std::size_t /*size*/) override {
-    if (!is_inside_ || is_in_list_) refuse_shape();
-    is_in_list_ = true;
-    fields_.back().second = json::array();
-    return true;
-  }
-  bool end_array() override {
-    is_in_list_ = false;
-    return true;
-  }
-  bool parse_error(std::size_t /*at*/, const std::string& /*token*/,
-                   const json::exception& /*what*/) override {
-    return false;
-  }
-
- private:
-  [[noreturn]] static void refuse_shape() { refuse("it is not one flat object"); }
-
-  template <typename Value>
-  bool add(Value&& value) {
-    if (!is_inside_) refuse_shape();
-    if (is_in_list_) {
-      fields_.back().second.push_back(std::forward<Value>(value));
-    } else {
-      fields_.back().second = std::forward<Value>(value);
-    }
-    return true;
-  }
-
-  Fields& fields_;
-  bool is_inside_ = false;
-  bool is_in_list_ = false;
-};
 
 }  // namespace
 
-FlatObjectReader::FlatObjectReader(const std::string& text) {
-  fields_.reserve(16);  // as most messages have at most
-  FieldCollector collector(fields_);
-  // The library takes a zero byte for the end of the text.
-  const bool has_zero = text.find('\0') != std::string::npos;
-  if (has_zero || !json::sax_parse(text, &collector)) refuse("it is not JSON");
+bool FlatObjectReader::take_if(std::string_view text) {
+  if (rest_.substr(0, text.size()) != text) return false;
+  rest_.remove_prefix(text.size());
+  return true;
 }
 
-json FlatObjectReader::take(const char* name) {
-  const auto found = std::find_if(fields_.begin(), fields_.end(),
-                                  [&](const auto& field) { return field.first == name; });
-  if (found == fields_.end()) refuse(std::string(name) + " is missing");
-  json value = std::move(found->second);
-  *found = std::move(fields_.back());
-  fields_.pop_back();
-  return value;
+void FlatObjectReader::begin_field(const char* name) {
+  const bool is_next =
+      take_if(std::exchange(is_first_, false) ? "{\"" : ",\"") && take_if(name) && take_if("\":");
+  if (!is_next) refuse(std::string("the field ") + name + " must come next");
+}
+
+/// A number, true, false or null.
+std::string_view FlatObjectReader::take_word() {
+  const std::string_view word = rest_.substr(0, rest_.find_first_of(",]}"));
+  rest_.remove_prefix(word.size());
+  return word;
+}
+
+std::string FlatObjectReader::take_text(const char* name) {
+  if (rest_.empty() || rest_.front() != '"') refuse_field(name, "a string");
+  const std::string_view literal = literal_at_front(rest_);
+  rest_.remove_prefix(literal.size());
+  // The library takes a zero byte for the end of the text, and accepts what is before it.
+  nlohmann::json value;
+  if (literal.find('\0') == std::string_view::npos) {
+    value = nlohmann::json::parse(literal, nullptr, /*allow_exceptions=*/false);
+  }
+  if (!value.is_string()) refuse_field(name, "a string of UTF-8");
+  return std::move(value.get_ref<std::string&>());
+}
+
+template <typename Number>
+Number FlatObjectReader::take_number(const char* name, const char* must) {
+  const std::string_view word = take_word();
+  Number number{};
+  const auto [end, fault] = std::from_chars(word.data(), word.data() + word.size(), number);
+  if (fault != std::errc() || end != word.data() + word.size()) refuse_field(name, must);
+  return number;
+}
+
+int FlatObjectReader::take_small_integer(const char* name, int low, int high) {
+  const int number = take_number<int>(name, "an integer of 32 bits");
+  if (number < low || number > high) {
+    refuse_field(name, "between " + std::to_string(low) + " and " + std::to_string(high));
+  }
+  return number;
+}
+
+template <typename Take>
+auto FlatObjectReader::take_list(const char* name, Take take) {
+  begin_field(name);
+  std::vector<decltype(take())> list;
+  if (!take_if("[")) refuse_field(name, "a list");
+  if (take_if("]")) return list;
+  do list.push_back(take());
+  while (take_if(","));
+  if (!take_if("]")) refuse_field(name, "a list with an end");
+  return list;
 }
 
 std::string FlatObjectReader::text(const char* name) {
-  json value = take(name);
-  if (!value.is_string()) refuse_field(name, "a string");
-  return std::move(value.get_ref<std::string&>());
+  begin_field(name);
+  return take_text(name);
 }
 
 std::optional<std::string> FlatObjectReader::optional_text(const char* name) {
-  json value = take(name);
-  if (value.is_null()) return std::nullopt;
-  if (!value.is_string()) refuse_field(name, "a string or null");
-  return std::move(value.get_ref<std::string&>());
+  begin_field(name);
+  if (take_if("null")) return std::nullopt;
+  return take_text(name);
 }
 
 int FlatObjectReader::small_integer(const char* name, int low, int high) {
-  return as_small_integer(take(name), name, low, high);
+  begin_field(name);
+  return take_small_integer(name, low, high);
 }
 
 std::uint64_t FlatObjectReader::unsigned_integer(const char* name) {
-  const json value = take(name);
-  if (!value.is_number_unsigned()) refuse_field(name, "an integer of 0 or more");
-  return value.get<std::uint64_t>();
+  begin_field(name);
+  return take_number<std::uint64_t>(name, "an integer of 0 or more");
 }
 
 double FlatObjectReader::number(const char* name) {
-  const json value = take(name);
-  if (!value.is_number()) refuse_field(name, "a number");
-  return value.get<double>();
+  begin_field(name);
+  const double number = take_number<double>(name, "a number");
+  if (!std::isfinite(number)) refuse_field(name, "finite");
+  return number;
 }
 
 double FlatObjectReader::duration_ms(const char* name) {
@@ -148,34 +124,22 @@ double FlatObjectReader::duration_ms(const char* name) {
 }
 
 bool FlatObjectReader::boolean(const char* name) {
-  const json value = take(name);
-  if (!value.is_boolean()) refuse_field(name, "true or false");
-  return value.get<bool>();
+  begin_field(name);
+  const std::string_view word = take_word();
+  if (word != "true" && word != "false") refuse_field(name, "true or false");
+  return word == "true";
 }
 
 std::vector<std::string> FlatObjectReader::texts(const char* name) {
-  const json list = take(name);
-  if (!list.is_array()) refuse_field(name, "a list of strings");
-  std::vector<std::string> texts;
-  for (const json& each : list) {
-    if (!each.is_string()) refuse_field(name, "a list of strings");
-    texts.push_back(each.get<std::string>());
-  }
-  return texts;
+  return take_list(name, [&] { return take_text(name); });
 }
 
 std::vector<int> FlatObjectReader::small_integers(const char* name, int low, int high) {
-  const json list = take(name);
-  if (!list.is_array()) refuse_field(name, "a list of integers");
-  std::vector<int> integers;
-  for (const json& each : list) {
-    integers.push_back(as_small_integer(each, name, low, high));
-  }
-  return integers;
+  return take_list(name, [&] { return take_small_integer(name, low, high); });
 }
 
-void FlatObjectReader::expect_end() const {
-  if (!fields_.empty()) refuse("no field has the name " + fields_.front().first);
+void FlatObjectReader::expect_end() {
+  if (rest_ != (is_first_ ? "{}" : "}")) refuse("it must end behind its last field");
 }
 
 }  // namespace ssd1b

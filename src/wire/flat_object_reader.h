@@ -1,19 +1,21 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
-#include <utility>
+#include <string_view>
 #include <vector>
 
 namespace ssd1b {
 
-/// Reads one flat JSON object: values are scalars or lists of scalars. Every field must be there,
-/// of its type, once, and none may be left over; anything else is Error(MalformedRequest).
+/// Reads what a FlatObjectWriter wrote: the same fields in the same order, with no space between
+/// them. Whatever is missing, too much, of another type or out of range is Error(MalformedRequest).
+/// Both processes are of one build, so there is no other order to understand, and a message costs
+/// no tree: every step of a picture is one.
 class FlatObjectReader {
  public:
-  explicit FlatObjectReader(const std::string& json);
+  /// `json` must outlive the reader.
+  explicit FlatObjectReader(std::string_view json) : rest_(json) {}
 
   std::string text(const char* name);
   std::optional<std::string> optional_text(const char* name);  // null: none
@@ -26,12 +28,21 @@ class FlatObjectReader {
   std::vector<int> small_integers(const char* name, int low, int high);
 
   /// Call it last: no field may be left.
-  void expect_end() const;
+  void expect_end();
 
  private:
-  nlohmann::json take(const char* name);
+  void begin_field(const char* name);
+  bool take_if(std::string_view text);
+  std::string_view take_word();
+  std::string take_text(const char* name);
+  template <typename Number>
+  Number take_number(const char* name, const char* must);
+  int take_small_integer(const char* name, int low, int high);
+  template <typename Take>
+  auto take_list(const char* name, Take take);
 
-  std::vector<std::pair<std::string, nlohmann::json>> fields_;  // that were not taken yet
+  std::string_view rest_;
+  bool is_first_ = true;
 };
 
 }  // namespace ssd1b

@@ -39,6 +39,23 @@ TEST(ReplyWriter, CountsWhatTheClientTookOfAReply) {
   EXPECT_EQ(cut.bytes, 100u);
 }
 
+TEST(ReplyWriter, NamesEveryStatusThatWeSend) {
+  const auto first_line = [](int status) {
+    HttpReply reply;
+    reply.status = status;
+    const std::string bytes = render_refusal(reply, {}, "GET");
+    return bytes.substr(0, bytes.find("\r\n"));
+  };
+
+  EXPECT_EQ(first_line(499), "HTTP/1.1 499 Client Closed Request");
+  EXPECT_EQ(first_line(500), "HTTP/1.1 500 Internal Server Error");
+  for (int code = 0; code <= static_cast<int>(ErrorCode::SystemRefused); ++code) {
+    const int status = status_of(static_cast<ErrorCode>(code));
+    const bool has_words_of_500 = first_line(status).find("Server Error") != std::string::npos;
+    EXPECT_EQ(has_words_of_500, status == 500) << status;
+  }
+}
+
 TEST(ReplyWriter, TellsWhatBrokeAStreamOff) {
   HttpReply reply;
   reply.stream = [](const StreamWriter&) { throw std::runtime_error("odd"); };

@@ -10,7 +10,7 @@
 namespace ssd1b {
 namespace {
 
-using nlohmann::json;
+using json = nlohmann::ordered_json;
 using ::testing::HasSubstr;
 
 template <typename Message>
@@ -195,14 +195,13 @@ TEST(Messages, EveryFieldMustBeThereOnceWithItsType) {
     json with = object;
     with["something_else"] = 1;
     more.json = with.dump();
-    EXPECT_THAT(refusal_of(more), HasSubstr("something_else"));
+    EXPECT_THAT(refusal_of(more), HasSubstr("must end"));
   }
 }
 
 TEST(Messages, RefusesJsonThatIsNotOneFlatObject) {
-  for (const char* text :
-       {"", "{", "[]", "null", "1", "{}{}", "{\"a\":1,\"a\":1}", "{\"a\":{}}", "{\"a\":[[]]}",
-        "{\"a\":[{}]}", "\xff", "{\"a\":1e999}", "{\"a\":\"\xed\xa0\x80\"}"}) {
+  for (const char* text : {"", "{", "[]", "null", "1", "{}{}", "{\"a\":1,\"a\":1}", "{\"a\":{}}",
+                           "{\"a\":[[]]}", "{\"a\":[{}]}", "\xff", " {}", "{}\n"}) {
     EXPECT_NE(refusal_of({FrameType::Cancel, 1, text, {}}), "accepted") << text;
   }
   EXPECT_EQ(refusal_of({FrameType::Cancel, 1, "{}", {}}), "accepted");
@@ -217,6 +216,28 @@ TEST(Messages, RefusesNumbersOutOfRange) {
     changed.json = "{\"step\":" + std::string(number) +
                    ",\"steps\":2,\"unit_ms\":1,\"unit_pictures\":1,\"leads_unit\":true}";
     EXPECT_THAT(refusal_of(changed), HasSubstr("step")) << number;
+  }
+}
+
+TEST(Messages, RefusesNumbersThatAreNone) {
+  for (const char* number : {"", "1e999", "nan", "inf", "0x10", "+1", "1 ", "1.5.5", "\"1\""}) {
+    const std::string text = "{\"step\":1,\"steps\":2,\"unit_ms\":" + std::string(number) +
+                             ",\"unit_pictures\":1,\"leads_unit\":true}";
+    EXPECT_THAT(refusal_of({FrameType::Progress, 1, text, {}}), HasSubstr("unit_ms")) << number;
+  }
+}
+
+TEST(Messages, RefusesTextsThatAreNone) {
+  using namespace std::string_literals;
+  for (const std::string& literal :
+       {"\"\xff\""s, "\"\xed\xa0\x80\""s, "\"\\ud800\""s, "\"a\nb\""s, "\"a\0b\""s, "\"a\\"s,
+        "\"a\\\""s, "\"a"s, "\"\\x\""s, "a"s, "\0"s}) {
+    EXPECT_THAT(refusal_of({FrameType::Failed,
+                            1,
+                            "{\"code\":\"internal_error\",\"message\":" + literal + "}",
+                            {}}),
+                HasSubstr("message"))
+        << literal;
   }
 }
 

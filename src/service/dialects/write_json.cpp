@@ -1,5 +1,7 @@
 #include "service/dialects/write_json.h"
 
+#include <cstdint>
+#include <string>
 #include <utility>
 
 namespace ssd1b {
@@ -18,7 +20,7 @@ void append_text(std::string& out, const Json& value) {
   char separator = '[';
   if (value.is_object() && !value.empty()) {
     separator = '{';
-    for (const auto& [name, member] : value.items()) {
+    for (const auto& [name, member] : value.get_ref<const Json::object_t&>()) {
       out += std::exchange(separator, ',');
       append_text(out, name);
       out += ':';
@@ -33,6 +35,8 @@ void append_text(std::string& out, const Json& value) {
     out += ']';
   } else if (value.is_string() && is_plain(value.get_ref<const std::string&>())) {
     out.append(1, '"').append(value.get_ref<const std::string&>()).append(1, '"');
+  } else if (value.is_number_unsigned()) {
+    out += std::to_string(value.get<std::uint64_t>());
   } else {
     out += value.dump(/*indent=*/-1, ' ', /*ensure_ascii=*/false, Json::error_handler_t::replace);
   }

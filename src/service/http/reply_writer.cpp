@@ -5,10 +5,16 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
+#include <string_view>
 #include <utility>
 
 namespace ssd1b {
 namespace {
+
+// httplib has no words for nginx's 499 and takes those of 500.
+constexpr std::string_view kWordsOf499 = "HTTP/1.1 499 Internal Server Error\r\n";
+constexpr std::string_view kOurWordsOf499 = "HTTP/1.1 499 Client Closed Request\r\n";
+static_assert(kOurWordsOf499.size() == kWordsOf499.size());  // httplib counts what was written
 
 /// What httplib reads a request from and writes its reply to: memory, and a sink.
 class ExchangeStream : public httplib::Stream {
@@ -24,10 +30,11 @@ class ExchangeStream : public httplib::Stream {
 
   ssize_t write(const char* data, std::size_t size) override {
     if (is_broken_) return -1;
-    const std::size_t taken = sink_(data, size);
-    written_ += taken;
-    is_broken_ = taken < size;
-    return is_broken_ ? -1 : static_cast<ssize_t>(size);
+    const std::string_view bytes(data, size);
+    if (written_ == 0 && bytes.substr(0, kWordsOf499.size()) == kWordsOf499) {
+      return send(std::string(kOurWordsOf499).append(bytes.substr(kWordsOf499.size())));
+    }
+    return send(bytes);
   }
 
   bool is_readable() const override { return read_ < input_.size(); }
@@ -42,6 +49,14 @@ class ExchangeStream : public httplib::Stream {
   bool is_broken() const { return is_broken_; }
 
  private:
+  ssize_t send(std::string_view bytes) {
+    const std::size_t size = bytes.size();
+    const std::size_t taken = sink_(bytes.data(), size);
+    written_ += taken;
+    is_broken_ = taken < size;
+    return is_broken_ ? -1 : static_cast<ssize_t>(size);
+  }
+
   std::string input_;
   const ByteSink& sink_;
   std::size_t read_ = 0;

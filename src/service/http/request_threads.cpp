@@ -28,9 +28,10 @@ RequestThreads::~RequestThreads() {
 }
 
 bool RequestThreads::run(Task task) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   tasks_.push_back(std::move(task));
   if (tasks_.size() <= free_threads_ || threads_ >= max_threads_) {
+    lock.unlock();  // whoever wakes finds the lock free
     has_task_.notify_one();
     return true;
   }
