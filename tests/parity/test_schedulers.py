@@ -193,7 +193,8 @@ def option_jobs(name):
           for a in ["dpmsolver++", "sde-dpmsolver++", "dpmsolver", "sde-dpmsolver"] for o in [1, 2, 3]
           if (a, o) != ("sde-dpmsolver", 3)),
         # Where they are looked at, they make NumPy's numbers complex.
-        *({"sigma_min": low, "sigma_max": high} for low, high in [(0, 0), (-1, -2.5)] if "karras" not in name),
+        *({"sigma_min": low, "sigma_max": high}
+          for low, high in [(0, 0), (-1, -2.5)] if "karras" not in name),
         {"sigma_min": 0.05, "sigma_max": 11.0, "use_beta_sigmas": True},
         {"sigma_min": 0, "use_exponential_sigmas": True},
         *({"steps_offset": o} for o in [-1, -20, 30]),
@@ -219,7 +220,8 @@ def solver_jobs(name):
         return []
     jobs = []
     types_of = ["bh1", "bh2"] if "unipc" in name else ["midpoint", "heun"]
-    orders = [1, 2] if name == "dpm_2m_sde" else [1, 2, 3]  # with few steps diffusers gets away with 3
+    # In its few steps diffusers gets away with a third order of sde-dpmsolver.
+    orders = [1, 2] if name == "dpm_2m_sde" else [1, 2, 3]
     combinations = itertools.product(orders, types_of, [True, False], ["zero", "sigma_min"])
     for order, solver, lower, final in combinations:
         config = {"solver_order": order, "solver_type": solver, "lower_order_final": lower,
