@@ -9,10 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include "ssd1b/request_limits.h"
+
 namespace ssd1b {
 namespace {
 
-constexpr int kSmallestSidePx = 64;
 // Units that end that soon after one another need no message each.
 constexpr double kShortUnitMs = 1.0;
 constexpr PictureId kWarmUpPicture = 0;  // the server counts from 1
@@ -28,7 +29,7 @@ GenerationRequest warm_up_request(const ModelInfo& model) {
   const int factor = model.vae_scale_factor;
   GenerationRequest request = default_request(model);
   request.prompt = "warm-up";
-  request.width_px = request.height_px = (kSmallestSidePx + factor - 1) / factor * factor;
+  request.width_px = request.height_px = (kMinSidePx + factor - 1) / factor * factor;
   request.steps = std::min(2, request.steps);
   request.original_width_px = request.target_width_px = request.width_px;
   request.original_height_px = request.target_height_px = request.height_px;

@@ -16,6 +16,7 @@
 #include "inference/weights/convert.h"
 #include "inference/weights/lora/lora.h"
 #include "logging/log.h"
+#include "ssd1b/request_limits.h"
 
 namespace ssd1b {
 namespace {
@@ -94,10 +95,9 @@ void check_scheduler(const ModelFolder& folder) {
 
 /// The size that the UNet was trained at, where a request may ask for it, else the nearest.
 int trained_side_px(const UNetConfig& unet, const VaeConfig& vae) {
-  constexpr std::int64_t kLowest = 64, kHighest = 2048;  // of a request, see check_request
   const std::int64_t factor = vae.scale();
-  const std::int64_t lowest = (kLowest + factor - 1) / factor * factor;
-  const std::int64_t highest = kHighest / factor * factor;
+  const std::int64_t lowest = (kMinSidePx + factor - 1) / factor * factor;
+  const std::int64_t highest = kMaxSidePx / factor * factor;
   return static_cast<int>(std::clamp(unet.sample_size * factor, lowest, highest));
 }
 

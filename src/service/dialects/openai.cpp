@@ -11,6 +11,7 @@
 #include "service/dialects/picture_fields.h"
 #include "service/dialects/reply_parts.h"
 #include "service/image_files/base64.h"
+#include "ssd1b/request_limits.h"
 
 namespace ssd1b {
 namespace {

@@ -4,6 +4,8 @@
 #include <limits>
 #include <random>
 
+#include "ssd1b/request_limits.h"
+
 namespace ssd1b {
 namespace {
 

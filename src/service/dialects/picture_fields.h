@@ -8,12 +8,6 @@
 
 namespace ssd1b {
 
-constexpr int kMinSidePx = 64;
-constexpr int kMaxSidePx = 2048;
-constexpr int kMaxSteps = 150;
-constexpr double kMaxGuidanceScale = 50.0;
-constexpr int kMaxConditioningPx = 8192;
-constexpr int kMaxPromptBytes = 4096;
 constexpr int kMaxQuality = 100;
 constexpr int kDefaultQuality = 90;
 
