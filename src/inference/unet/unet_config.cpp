@@ -15,7 +15,6 @@ constexpr std::int64_t kMaxLayers = 64;
 constexpr std::int64_t kMaxDepth = 256;
 constexpr std::int64_t kMaxWidth = std::int64_t{1} << 17;
 constexpr std::int64_t kMaxKernel = 31;
-constexpr std::int64_t kTimeIds = 6;
 
 using Integers = std::vector<std::int64_t>;
 
@@ -208,10 +207,10 @@ void read_embeddings(const ConfigDocument& document, const Levels& levels, UNetC
   config.time_id_width = document.integer("addition_time_embed_dim", {2, kMaxWidth});
   const std::int64_t inputs = document.integer("projection_class_embeddings_input_dim");
   document.require(
-      kTimeIds * config.time_id_width < inputs && inputs <= 16 * kMaxWidth,
+      UNetConfig::kTimeIds * config.time_id_width < inputs && inputs <= 16 * kMaxWidth,
       "projection_class_embeddings_input_dim",
       "more than 6 times addition_time_embed_dim and at most " + std::to_string(16 * kMaxWidth));
-  config.pooled_width = inputs - kTimeIds * config.time_id_width;
+  config.pooled_width = inputs - UNetConfig::kTimeIds * config.time_id_width;
 }
 
 void read_norms_and_convolutions(const ConfigDocument& document, UNetConfig& config) {
