@@ -130,12 +130,8 @@ void visit_parameters(UNet& unet, const Scope& scope) {
   visit_parameters(unet.conv_in, scope / "conv_in");
   visit_parameters(unet.time_embedding, scope / "time_embedding");
   visit_parameters(unet.add_embedding, scope / "add_embedding");
-  for (std::size_t i = 0; i < unet.down_blocks.size(); ++i) {
-    visit_parameters(unet.down_blocks[i], scope / "down_blocks" / i);
-  }
-  for (std::size_t i = 0; i < unet.up_blocks.size(); ++i) {
-    visit_parameters(unet.up_blocks[i], scope / "up_blocks" / i);
-  }
+  visit_parameters(unet.down_blocks, scope / "down_blocks");
+  visit_parameters(unet.up_blocks, scope / "up_blocks");
   if (unet.mid_block) visit_parameters(*unet.mid_block, scope / "mid_block");
   visit_parameters(unet.conv_norm_out, scope / "conv_norm_out");
   visit_parameters(unet.conv_out, scope / "conv_out");
