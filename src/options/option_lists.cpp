@@ -153,4 +153,12 @@ void complete(PipelineOptions& pipeline) {
   pipeline.model = models / "icons";
 }
 
+std::string model_name(const PipelineOptions& pipeline) {
+  std::filesystem::path path = std::filesystem::absolute(pipeline.model).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();  // a slash at its end
+  const bool is_file = path.extension() == ".safetensors";
+  const std::string name = is_file ? path.stem().string() : path.filename().string();
+  return name.empty() ? "model" : name;
+}
+
 }  // namespace ssd1b
