@@ -137,6 +137,11 @@ ImageRequest read_pictures(const FieldReader& fields, const GenerationRequest& d
   return request;
 }
 
+std::optional<ImageFormat> read_output_format(const FieldReader& fields) {
+  const auto name = fields.choice("output_format", {"png", "jpeg", "webp"});
+  return name ? image_format_named(*name) : std::nullopt;
+}
+
 void check_pixels(int width_px, int height_px, const std::string& field,
                   const RequestRules& rules) {
   const std::int64_t pixels = std::int64_t{width_px} * height_px;
