@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "logging/log.h"
+#include "service/http/random_id.h"
 #include "service/http/reply_writer.h"
 #include "service/http/request_id.h"
 
@@ -144,7 +145,7 @@ std::string RequestAnswerer::refusal(const Connection& connection, const HttpRep
 }
 
 std::string RequestAnswerer::too_many_connections() const {
-  const std::string id = fresh_request_id();
+  const std::string id = random_id();
   const HttpReply reply = error_reply(
       Error(ErrorCode::TooManyConnections, "the service has as many connections as it may have"),
       id);
