@@ -120,7 +120,7 @@ void EdgeLoop::protect(int fd, const std::function<void()>& act) {
   if (found == connections_.end() || found->second->phase == Phase::Handling) return;
   Connection& connection = *found->second;
   if (connection.phase == Phase::Lingering) return drop(connection);
-  refuse(connection, status_of(code), Error(code, "the server has no memory for this request"));
+  refuse(connection, Error(code, "the server has no memory for this request"));
 }
 
 /// A descriptor may have been closed, and even given to another connection, by an event of the same
@@ -163,7 +163,7 @@ void EdgeLoop::receive(Connection& connection) {
     return;
   }
   if (connection.reader.is_untouched()) return drop(connection);
-  refuse(connection, 400,
+  refuse(connection,
          Error(ErrorCode::MalformedRequest, "the connection ended before the request did"));
 }
 
@@ -187,7 +187,7 @@ void EdgeLoop::advance(Connection& connection) {
 
 void EdgeLoop::wait_for_bytes(Connection& connection) {
   if (has_begun_stopping_ && !connection.reader.is_untouched()) {
-    return refuse(connection, 503, Error(ErrorCode::ShuttingDown, kEnding));
+    return refuse(connection, Error(ErrorCode::ShuttingDown, kEnding));
   }
   const EdgeDeadlines& deadlines = settings_.deadlines;
   if (connection.reader.is_reading_body()) {
@@ -240,7 +240,7 @@ void EdgeLoop::begin_handling(Connection& connection) {
   if (is_running) {
     connection.phase = Phase::Handling;
   } else {
-    refuse(connection, 503,
+    refuse(connection,
            Error(ErrorCode::TooManyConnections, "the system gives no thread for this request"));
   }
 }
@@ -266,6 +266,10 @@ void EdgeLoop::begin_next(Connection& connection) {
   connection.arrived_at = now_;  // where bytes of the next request are here already
   set_deadline(connection, now_ + (has_begun_draining_ ? kDrainingIdle : settings_.deadlines.idle));
   advance(connection);
+}
+
+void EdgeLoop::refuse(Connection& connection, const Error& error) {
+  refuse(connection, status_of(error.code()), error);
 }
 
 void EdgeLoop::refuse(Connection& connection, int status, const Error& error) {

@@ -76,6 +76,7 @@ class EdgeLoop {
   void take_back_handled();
   void begin_next(Connection& connection);
   void refuse(Connection& connection, const HttpReply& reply);
+  void refuse(Connection& connection, const Error& error);
   void refuse(Connection& connection, int status, const Error& error);
   void linger(Connection& connection);
   void drop(Connection& connection);

@@ -109,15 +109,17 @@ HttpReply RequestAnswerer::run_handler(Connection& connection) const {
   }
 }
 
+ReplyFrame RequestAnswerer::frame_of(const Connection& connection, bool keeps_connection) const {
+  ReplyFrame frame{keeps_connection, fixed_headers(connection.request_id)};
+  for (auto& header : doorkeeper_.cross_origin_headers(connection.reader.head().fields)) {
+    frame.headers.push_back(std::move(header));
+  }
+  return frame;
+}
+
 bool RequestAnswerer::answer(Connection& connection, const std::function<bool()>& may_keep) const {
   const RequestHead& head = connection.reader.head();
-  const auto frame = [&] {
-    ReplyFrame parts{head.keeps_alive && may_keep(), fixed_headers(connection.request_id)};
-    for (auto& header : doorkeeper_.cross_origin_headers(head.fields)) {
-      parts.headers.push_back(std::move(header));
-    }
-    return parts;
-  };
+  const auto frame = [&] { return frame_of(connection, head.keeps_alive && may_keep()); };
   const auto send = [&](const char* data, std::size_t size) {
     return send_patiently(connection.fd(), data, size, deadlines_.reply);
   };
@@ -135,11 +137,8 @@ bool RequestAnswerer::answer(Connection& connection, const std::function<bool()>
 }
 
 std::string RequestAnswerer::refusal(const Connection& connection, const HttpReply& reply) const {
-  ReplyFrame frame{/*keeps_connection=*/false, fixed_headers(connection.request_id)};
-  for (auto& header : doorkeeper_.cross_origin_headers(connection.reader.head().fields)) {
-    frame.headers.push_back(std::move(header));
-  }
-  std::string bytes = render_refusal(reply, frame, connection.reader.head().method);
+  std::string bytes = render_refusal(reply, frame_of(connection, /*keeps_connection=*/false),
+                                     connection.reader.head().method);
   record(connection, reply.status, bytes.size(), /*is_whole=*/true);
   return bytes;
 }
