@@ -65,8 +65,7 @@ struct HttpServerOptions {
 /// The hardened edge: listener, head gate, deadlines, keys, routes, request threads. Thread-safe.
 class HttpServer {
  public:
-  /// Binds and listens at once. Throws Error(SystemRefused) naming address and port, Error(Usage)
-  /// for an origin that is none.
+  /// Binds and listens at once. Throws Error(SystemRefused) naming address and port.
   HttpServer(const HttpServerOptions& options, std::vector<Route> routes);
   ~HttpServer();  // stop()
 
