@@ -71,7 +71,7 @@ struct Work {
 /// The model's defaults with an empty prompt and seed 0.
 GenerationRequest default_request(const ModelInfo& model);
 
-/// Throws Error(InvalidValue or MissingField, param = the field's name in api.md) where the request
+/// Throws Error(InvalidValue or MissingField, param = the native request's field) where the request
 /// is not one that the model can make. Pure; the same check guards the HTTP edge and Engine::admit.
 void check_request(const GenerationRequest& request, const ModelInfo& model);
 

@@ -49,6 +49,7 @@ struct JobStatus {
 class Job {
  public:
   Job(PictureId id, GenerationRequest request, JobTicket ticket);
+  ~Job();
 
   PictureId id() const { return id_; }
   const GenerationRequest& request() const { return request_; }
@@ -79,9 +80,6 @@ class Job {
   const GenerationRequest request_;
   const JobTicket ticket_;
   std::unique_ptr<State> state_;
-
- public:
-  ~Job();
 };
 
 }  // namespace ssd1b
