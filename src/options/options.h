@@ -119,6 +119,9 @@ std::vector<std::string> worker_arguments(const PipelineOptions& pipeline,
 /// ending.
 std::string model_name(const PipelineOptions& pipeline);
 
+/// A host as a URL has it: an IPv6 address in brackets.
+std::string host_in_url(const std::string& host);
+
 /// The version of the programs, as 0.1.0.
 const char* program_version();
 

@@ -84,9 +84,7 @@ void Listener::bind_to(const std::string& host, int port) {
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* found = nullptr;
-  const bool has_brackets = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  const std::string name = has_brackets ? host.substr(1, host.size() - 2) : host;
-  const int failed = getaddrinfo(name.c_str(), std::to_string(port).c_str(), &hints, &found);
+  const int failed = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found);
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> addresses(found, freeaddrinfo);
   std::string reason = failed != 0 ? gai_strerror(failed) : "";
   for (const addrinfo* each = found; failed == 0 && each != nullptr; each = each->ai_next) {

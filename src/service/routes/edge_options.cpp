@@ -10,7 +10,7 @@ namespace ssd1b {
 namespace {
 
 bool is_loopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host == "[::1]" || host.rfind("127.", 0) == 0;
+  return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
 }
 
 }  // namespace
@@ -59,9 +59,7 @@ std::shared_ptr<ApiKeys> keys_of(const ServerOptions& options) {
 }
 
 void announce(const ServerOptions& options, int port, std::optional<int> management_port) {
-  const bool is_ipv6 = options.host.find(':') != std::string::npos && options.host.front() != '[';
-  const std::string host = is_ipv6 ? "[" + options.host + "]" : options.host;
-  std::printf("listening on http://%s:%d\n", host.c_str(), port);
+  std::printf("listening on http://%s:%d\n", host_in_url(options.host).c_str(), port);
   if (std::fflush(stdout) != 0) {
     throw Error(ErrorCode::SystemRefused, "standard output cannot be written");
   }
