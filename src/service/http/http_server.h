@@ -31,9 +31,7 @@ struct EdgeDeadlines {
 /// One reply that was sent, for the metrics. The access line is logged by the server itself.
 struct ReplyRecord {
   std::string route;  // the pattern; empty where no route was reached
-  std::string method;
   int status = 0;
-  std::string client;  // the key's name
   double seconds = 0;  // from the request's first byte
 };
 

@@ -156,15 +156,13 @@ void RequestAnswerer::record(const Connection& connection, int status, std::size
   const RequestHead& head = connection.reader.head();
   ReplyRecord record;
   record.route = connection.entry.route != nullptr ? connection.entry.route->pattern : "";
-  record.method = head.method;
   record.status = status;
-  record.client = connection.entry.lease.client;
   record.seconds =
       std::chrono::duration<double>(Connection::Clock::now() - connection.arrived_at).count();
   log_info("request", {{"request_id", connection.request_id},
                        {"traceparent", traceparent_of(head.fields)},
                        {"address", connection.address},
-                       {"client", record.client},
+                       {"client", connection.entry.lease.client},
                        {"method", head.method},
                        {"path", head.path},
                        {"status", status},
