@@ -63,7 +63,6 @@ struct Work {
   int unet_calls = 0;
   int rows = 0;                    // rows of one UNet call: 2 with guidance, else 1
   std::int64_t latent_pixels = 0;  // h * w
-  std::int64_t image_bytes = 0;    // 3 * H * W
   /// Row-pixels over all UNet calls: the unit in which pictures are compared.
   std::int64_t total() const { return latent_pixels * rows * unet_calls; }
 };

@@ -102,7 +102,6 @@ Work work_of(const GenerationRequest& request, const ModelInfo& model) {
   work.rows = is_guided(request, model) ? 2 : 1;
   work.latent_pixels = static_cast<std::int64_t>(request.width_px / model.vae_scale_factor) *
                        (request.height_px / model.vae_scale_factor);
-  work.image_bytes = std::int64_t{3} * request.width_px * request.height_px;
   return work;
 }
 
