@@ -69,7 +69,7 @@ class Error : public std::runtime_error {
   std::string param_;
 };
 
-/// The exit status of a program that ends with this code (api.md: 64, 65, 69, 70, 71).
+/// The exit status of a program that ends with this code: 64, 65, 69, 70 or 71.
 int exit_status_of(ErrorCode code);
 
 }  // namespace ssd1b

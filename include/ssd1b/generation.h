@@ -63,7 +63,6 @@ struct Work {
   int unet_calls = 0;
   int rows = 0;                    // rows of one UNet call: 2 with guidance, else 1
   std::int64_t latent_pixels = 0;  // h * w
-  std::int64_t image_bytes = 0;    // 3 * H * W
   /// Row-pixels over all UNet calls: the unit in which pictures are compared.
   std::int64_t total() const { return latent_pixels * rows * unet_calls; }
 };
@@ -71,7 +70,7 @@ struct Work {
 /// The model's defaults with an empty prompt and seed 0.
 GenerationRequest default_request(const ModelInfo& model);
 
-/// Throws Error(InvalidValue or MissingField, param = the field's name in api.md) where the request
+/// Throws Error(InvalidValue or MissingField, param = the native request's field) where the request
 /// is not one that the model can make. Pure; the same check guards the HTTP edge and Engine::admit.
 void check_request(const GenerationRequest& request, const ModelInfo& model);
 

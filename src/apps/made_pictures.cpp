@@ -13,17 +13,6 @@
 namespace ssd1b {
 namespace {
 
-ImageFormat format_of(const std::string& name) {
-  if (name == "jpeg") return ImageFormat::Jpeg;
-  return name == "webp" ? ImageFormat::Webp : ImageFormat::Png;
-}
-
-/// The model's name: its folder's, or its file's without the ending.
-std::string name_of(const std::filesystem::path& model) {
-  const auto path = model.has_filename() ? model : model.parent_path();
-  return path.extension() == ".safetensors" ? path.stem().string() : path.filename().string();
-}
-
 /// All pictures' latents as one tensor [N, C, h, w].
 void write_latents(const std::filesystem::path& file, const std::vector<float>& values, int count,
                    const GenerationRequest& request, const ModelInfo& model) {
@@ -68,9 +57,9 @@ void make_pictures(Engine& engine, const GenerationRequest& first, const Generat
       picture = generate(engine, request, [&](const PictureProgress& far) { bar.show(far); });
     }
     const std::string metadata =
-        options.embed_metadata ? picture_settings(request, name_of(options.pipeline.model)) : "";
-    write_file(file,
-               encode(picture.image, format_of(options.output_format), options.quality, metadata));
+        options.embed_metadata ? picture_settings(request, model_name(options.pipeline)) : "";
+    write_file(file, encode(picture.image, image_format_named(options.output_format).value(),
+                            options.quality, metadata));
     std::fprintf(stderr, "%s (seed %llu)\n", file.c_str(),
                  static_cast<unsigned long long>(request.seed));
     for (const Warning& warning : picture.warnings) {

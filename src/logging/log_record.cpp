@@ -5,26 +5,12 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 
+#include "utf8/utf8.h"
+
 namespace ssd1b {
 namespace {
 
 constexpr std::size_t kMaxTextBytes = 4096;
-
-/// The length of the well-formed UTF-8 character at the start of `text`, 0 where there is none.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
-  }
-  const bool is_overlong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
-  const bool is_surrogate = first == 0xED && byte(1) > 0x9F;
-  const bool is_beyond = first == 0xF4 && byte(1) > 0x8F;
-  return is_overlong || is_surrogate || is_beyond ? 0 : length;
-}
 
 /// Control characters in all their guises: C0, DEL, C1, Unicode's line and paragraph separators and
 /// what turns the direction of writing (U+061C, 200E, 200F, 202A to 202E, 2066 to 2069, FEFF).

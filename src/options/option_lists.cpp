@@ -3,11 +3,10 @@
 #include "options/option_values.h"
 #include "options/shipped_files.h"
 #include "ssd1b/error.h"
+#include "ssd1b/request_limits.h"
 
 namespace ssd1b {
 namespace {
-
-constexpr std::size_t kMaxPromptBytes = 4096;
 
 bool is_variant(const std::string& text) {
   return !text.empty() && text.find_first_not_of(
@@ -17,12 +16,12 @@ bool is_variant(const std::string& text) {
 
 /// An option of a picture: absent, it is the model's own.
 Option side(const std::string& name, std::optional<int>& to) {
-  return whole_number(name, to, {64, 2048}).in("pixels").by_default("the model's");
+  return whole_number(name, to, {kMinSidePx, kMaxSidePx}).in("pixels").by_default("the model's");
 }
 
 Option conditioning(const std::string& name, std::optional<int>& to,
                     const std::string& by_default) {
-  return whole_number(name, to, {0, 8192})
+  return whole_number(name, to, {0, kMaxConditioningPx})
       .in("pixels")
       .by_default(by_default)
       .says("SDXL's micro-conditioning");
@@ -120,10 +119,10 @@ std::vector<Option> picture_list(PictureOptions& to) {
           .says("none, whatever the model's default is"),
       side("width", to.width_px).says("a multiple of the VAE's factor (8 for SSD-1B)"),
       side("height", to.height_px).says("as width"),
-      whole_number("steps", to.steps, {1, 150})
+      whole_number("steps", to.steps, {1, kMaxSteps})
           .by_default("the model's")
           .says("steps of the scheduler; at most 50 for lcm and tcd"),
-      number("guidance-scale", to.guidance_scale, {0.0, 50.0})
+      number("guidance-scale", to.guidance_scale, {0.0, kMaxGuidanceScale})
           .by_default("the model's")
           .says("how closely to follow the prompt; at most 1: no guidance"),
       seed(to.seed),
@@ -152,6 +151,14 @@ void complete(PipelineOptions& pipeline) {
                 "(../share/ssd1b-server/models/icons)");
   }
   pipeline.model = models / "icons";
+}
+
+std::string model_name(const PipelineOptions& pipeline) {
+  std::filesystem::path path = std::filesystem::absolute(pipeline.model).lexically_normal();
+  if (!path.has_filename()) path = path.parent_path();  // a slash at its end
+  const bool is_file = path.extension() == ".safetensors";
+  const std::string name = is_file ? path.stem().string() : path.filename().string();
+  return name.empty() ? "model" : name;
 }
 
 }  // namespace ssd1b

@@ -12,6 +12,8 @@
 #include <string_view>
 #include <utility>
 
+#include "utf8/utf8.h"
+
 namespace ssd1b {
 namespace {
 
@@ -42,21 +44,6 @@ constexpr std::array<Unit, 10> kUnits{{{"", 1.0},
                                        {"TB", 1e12}}};
 constexpr double kMinSizeBytes = 1048576.0;
 constexpr double kMaxSizeBytes = 1e15;
-
-/// Bytes of the UTF-8 character at `at`, 0 where there is none.
-std::size_t character_bytes(const std::string& text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[at + i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || text.size() - at < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  const unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-  const unsigned char high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-  return byte(1) < low || byte(1) > high ? 0 : length;
-}
 
 bool is_cuda_index(const std::string& device) {
   const std::string prefix = "cuda:";
@@ -122,15 +109,12 @@ std::optional<std::int64_t> bytes_of(const std::string& text) {
 }
 
 bool is_plain_text(const std::string& text) {
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t length = character_bytes(text, at);
-    const auto first = static_cast<unsigned char>(text[at]);
-    if (length == 0 || first == 0x7F) return false;
-    if (first < 0x20 && first != '\t' && first != '\n') return false;
-    if (first == 0xC2 && static_cast<unsigned char>(text[at + 1]) < 0xA0) return false;
-    at += length;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::size_t length = utf8_length(rest);
+    if (length == 0) return false;
+    rest.remove_prefix(length);
   }
-  return true;
+  return find_control_character(text) == std::string::npos;
 }
 
 bool is_device_list(const std::string& text) {
@@ -169,7 +153,7 @@ std::string in_quotes(const std::string& text) {
   constexpr std::size_t kMaxShown = 80;
   std::string result = "\"";
   for (std::size_t at = 0; at < text.size() && at < kMaxShown;) {
-    const std::size_t length = character_bytes(text, at);
+    const std::size_t length = utf8_length(std::string_view(text).substr(at));
     const std::string character = text.substr(at, length == 0 ? 1 : length);
     if (length != 0 && is_plain_text(character) && character != "\n" && character != "\t") {
       result += character;

@@ -115,6 +115,13 @@ BenchOptions parse_bench(int argc, const char* const* argv);
 std::vector<std::string> worker_arguments(const PipelineOptions& pipeline,
                                           const std::string& device, const LogOptions& log = {});
 
+/// What the model is called where nobody named it: its folder's name, or its file's without the
+/// ending.
+std::string model_name(const PipelineOptions& pipeline);
+
+/// A host as a URL has it: an IPv6 address in brackets.
+std::string host_in_url(const std::string& host);
+
 /// The version of the programs, as 0.1.0.
 const char* program_version();
 

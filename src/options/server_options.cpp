@@ -132,9 +132,8 @@ Option healthcheck(std::optional<std::string>& to) {
 /// Where a server with these options is asked from the same machine.
 std::string local_url(const ServerOptions& options) {
   const bool is_any = options.host == "0.0.0.0" || options.host == "::";
-  std::string host = is_any ? "127.0.0.1" : options.host;
-  if (host.find(':') != std::string::npos) host = "[" + host + "]";
-  return "http://" + host + ":" + std::to_string(options.port);
+  return "http://" + host_in_url(is_any ? "127.0.0.1" : options.host) + ":" +
+         std::to_string(options.port);
 }
 
 std::string shown(double seconds) {
@@ -158,6 +157,10 @@ void check(const ServerOptions& options) {
 }
 
 }  // namespace
+
+std::string host_in_url(const std::string& host) {
+  return host.find(':') == std::string::npos ? host : "[" + host + "]";
+}
 
 ServerOptions parse_server(int argc, const char* const* argv) {
   ServerOptions options;

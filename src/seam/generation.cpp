@@ -3,14 +3,10 @@
 #include <algorithm>
 
 #include "ssd1b/engine.h"
+#include "ssd1b/request_limits.h"
 
 namespace ssd1b {
 namespace {
-
-constexpr int kMinSidePx = 64;
-constexpr int kMaxSidePx = 2048;
-constexpr int kMaxConditioningPx = 8192;
-constexpr double kMaxGuidanceScale = 50.0;
 
 std::string range_text(int low, int high, std::int64_t got) {
   return "between " + std::to_string(low) + " and " + std::to_string(high) + ", got " +
@@ -106,7 +102,6 @@ Work work_of(const GenerationRequest& request, const ModelInfo& model) {
   work.rows = is_guided(request, model) ? 2 : 1;
   work.latent_pixels = static_cast<std::int64_t>(request.width_px / model.vae_scale_factor) *
                        (request.height_px / model.vae_scale_factor);
-  work.image_bytes = std::int64_t{3} * request.width_px * request.height_px;
   return work;
 }
 

@@ -8,7 +8,7 @@
 namespace ssd1b {
 namespace {
 
-constexpr int kMaxSidePx = 1 << 14;
+constexpr int kMostSidePx = 1 << 14;  // far above what a request may ask for
 
 [[noreturn]] void refuse(const std::string& what) {
   throw Error(ErrorCode::MalformedRequest, "the worker's message is garbled: " + what);
@@ -94,8 +94,8 @@ ModelInfo model_from(const std::string& text) {
   model.max_pictures = fields.small_integer("max_pictures", 1, 1024);
   model.steps = fields.small_integer("steps", 1);
   model.guidance_scale = fields.number("guidance_scale");
-  model.width_px = fields.small_integer("width", 1, kMaxSidePx);
-  model.height_px = fields.small_integer("height", 1, kMaxSidePx);
+  model.width_px = fields.small_integer("width", 1, kMostSidePx);
+  model.height_px = fields.small_integer("height", 1, kMostSidePx);
   model.scheduler = fields.text("scheduler");
   model.negative_prompt = fields.optional_text("negative_prompt");
   model.schedulers = schedulers_from(fields);
@@ -127,8 +127,8 @@ std::string to_text(const GeneratedImage& result) {
 
 Image image_from(FlatObjectReader& fields, std::vector<std::uint8_t> bytes) {
   Image image;
-  image.width_px = fields.small_integer("width", 1, kMaxSidePx);
-  image.height_px = fields.small_integer("height", 1, kMaxSidePx);
+  image.width_px = fields.small_integer("width", 1, kMostSidePx);
+  image.height_px = fields.small_integer("height", 1, kMostSidePx);
   const std::size_t want = std::size_t{3} * image.width_px * image.height_px;
   if (bytes.size() != want) {
     refuse("a picture of this size has " + std::to_string(want) + " bytes, got " +

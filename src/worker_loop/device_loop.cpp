@@ -9,13 +9,13 @@
 #include <utility>
 #include <vector>
 
+#include "ssd1b/request_limits.h"
+
 namespace ssd1b {
 namespace {
 
-constexpr int kSmallestSidePx = 64;
 // Units that end that soon after one another need no message each.
 constexpr double kShortUnitMs = 1.0;
-constexpr PictureId kWarmUpPicture = 0;  // the server counts from 1
 
 /// The first line of another library's message: torch puts a backtrace behind it.
 std::string first_line(const std::exception& fault) {
@@ -28,7 +28,7 @@ GenerationRequest warm_up_request(const ModelInfo& model) {
   const int factor = model.vae_scale_factor;
   GenerationRequest request = default_request(model);
   request.prompt = "warm-up";
-  request.width_px = request.height_px = (kSmallestSidePx + factor - 1) / factor * factor;
+  request.width_px = request.height_px = (kMinSidePx + factor - 1) / factor * factor;
   request.steps = std::min(2, request.steps);
   request.original_width_px = request.target_width_px = request.width_px;
   request.original_height_px = request.target_height_px = request.height_px;
@@ -89,16 +89,7 @@ int DeviceLoop::fail_opening(ErrorCode code, const std::string& message) {
 
 void DeviceLoop::warm_up() {
   try {
-    engine_->admit(kWarmUpPicture, warm_up_request(engine_->model()));
-    for (;;) {
-      for (const PictureEvent& event : engine_->step()) {
-        if (std::holds_alternative<PictureFinished>(event.what)) return;
-        if (const auto* failed = std::get_if<PictureFailed>(&event.what)) {
-          throw Error(failed->code, failed->message);
-        }
-      }
-      server_.tick();
-    }
+    generate(*engine_, warm_up_request(engine_->model()), /*on_progress=*/{});
   } catch (const Error& error) {
     if (error.code() != ErrorCode::NonFiniteOutput) throw;
     throw Error(ErrorCode::BadModel,
@@ -108,15 +99,12 @@ void DeviceLoop::warm_up() {
 
 bool DeviceLoop::handle_messages() {
   bool is_to_go_on = true;
-  const auto handle_one = [&](ServerMessage message) {
+  const bool is_idle = making_.empty() && waiting_.empty();
+  for (ServerMessage& message : is_idle ? server_.wait_and_receive() : server_.receive()) {
     if (auto* admit = std::get_if<AdmitMessage>(&message)) handle(std::move(*admit));
     if (const auto* cancel = std::get_if<CancelMessage>(&message)) handle(*cancel);
     if (const auto* finish = std::get_if<FinishMessage>(&message)) handle(*finish);
     if (std::holds_alternative<StopMessage>(message)) is_to_go_on = false;
-  };
-  const bool is_idle = making_.empty() && waiting_.empty();
-  for (ServerMessage& message : is_idle ? server_.wait_and_receive() : server_.receive()) {
-    handle_one(std::move(message));
   }
   return is_to_go_on;
 }

@@ -1,12 +1,9 @@
 #include "worker_loop/server_link.h"
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
-#include <string>
 #include <utility>
 
 namespace ssd1b {
@@ -25,26 +22,14 @@ int wait_for(int descriptor, short events, int limit_ms) {
 
 }  // namespace
 
-ServerLink::ServerLink(int descriptor)
-    : channel_(descriptor), event_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (event_ < 0) {
-    throw Error(ErrorCode::SystemRefused,
-                std::string("no descriptor for an event: ") + std::strerror(errno));
-  }
+ServerLink::ServerLink(int descriptor) : channel_(descriptor) {
   watch_ = std::thread([this] { watch(); });
 }
 
 ServerLink::~ServerLink() {
   is_ending_ = true;
-  wake_watch();
+  wake_up_.wake();
   watch_.join();
-  ::close(event_);
-}
-
-void ServerLink::wake_watch() const {
-  const std::uint64_t one = 1;
-  // The only failure is a counter that is full already: the watch will wake all the same.
-  [[maybe_unused]] const ssize_t written = write(event_, &one, sizeof one);
 }
 
 void ServerLink::watch() {
@@ -55,12 +40,11 @@ void ServerLink::watch() {
       has_unsent = channel_.has_unsent();
     }
     const short wants = has_unsent ? POLLOUT | POLLRDHUP : POLLRDHUP;
-    pollfd entries[2] = {{channel_.descriptor(), wants, 0}, {event_, POLLIN, 0}};
+    pollfd entries[2] = {{channel_.descriptor(), wants, 0}, {wake_up_.fd(), POLLIN, 0}};
     if (poll(entries, 2, -1) < 0) continue;
     // Nobody is left to make pictures for: not even the unit in hand is finished.
     if ((entries[0].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) _exit(0);
-    std::uint64_t count = 0;
-    [[maybe_unused]] const ssize_t got = read(event_, &count, sizeof count);
+    wake_up_.clear();
     flush();
   }
 }
@@ -74,7 +58,7 @@ bool ServerLink::flush() {
 void ServerLink::send(WorkerMessage message) {
   last_sent_ = std::chrono::steady_clock::now();
   send_with_next(std::move(message));
-  if (!flush()) wake_watch();
+  if (!flush()) wake_up_.wake();
 }
 
 void ServerLink::send_with_next(WorkerMessage message) {
@@ -102,7 +86,7 @@ std::vector<ServerMessage> ServerLink::receive() {
 }
 
 std::vector<ServerMessage> ServerLink::wait_and_receive() {
-  if (!flush()) wake_watch();
+  if (!flush()) wake_up_.wake();
   for (;;) {
     wait_for(channel_.descriptor(), POLLIN, /*limit_ms=*/-1);
     std::vector<ServerMessage> messages = receive();

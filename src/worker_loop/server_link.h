@@ -6,6 +6,7 @@
 #include <thread>
 #include <vector>
 
+#include "descriptor/wake_up.h"
 #include "wire/channel.h"
 #include "wire/messages.h"
 
@@ -45,12 +46,11 @@ class ServerLink {
 
  private:
   void watch();  // the thread
-  void wake_watch() const;
   bool flush();  // whether everything is written
 
   Channel channel_;        // what it receives is the device thread's
   std::mutex send_mutex_;  // what it sends
-  int event_;              // wakes the watch
+  WakeUp wake_up_;         // of the watch
   std::atomic<bool> is_ending_{false};
   std::chrono::steady_clock::time_point last_sent_;
   std::thread watch_;  // last: it uses all of the above

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <string>
 
-#include "service/http/descriptor.h"
+#include "descriptor/descriptor.h"
 
 namespace ssd1b {
 

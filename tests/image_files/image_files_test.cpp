@@ -221,9 +221,9 @@ TEST(ImageFiles, EncodeEveryFormatWithItsMetadata) {
     EXPECT_THAT(with_text, HasSubstr("{\"seed\": 7}"));
     expect_refused([&] { encode(image, format, 90, "\xFF"); }, ErrorCode::InvalidValue, "UTF-8");
   }
-  EXPECT_STREQ(content_type_of(ImageFormat::Png), "image/png");
-  EXPECT_STREQ(content_type_of(ImageFormat::Jpeg), "image/jpeg");
-  EXPECT_STREQ(content_type_of(ImageFormat::Webp), "image/webp");
+  EXPECT_EQ(content_type_of(ImageFormat::Png), "image/png");
+  EXPECT_EQ(content_type_of(ImageFormat::Jpeg), "image/jpeg");
+  EXPECT_EQ(content_type_of(ImageFormat::Webp), "image/webp");
 }
 
 TEST(ImageFiles, RefuseAQualityOutOfRange) {

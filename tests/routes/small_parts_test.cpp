@@ -5,6 +5,7 @@
 #include <thread>
 #include <vector>
 
+#include "service/http/random_id.h"
 #include "service/routes/few_at_a_time.h"
 #include "service/routes/link_store.h"
 #include "service/routes/require_json.h"

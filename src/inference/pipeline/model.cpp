@@ -16,6 +16,7 @@
 #include "inference/weights/convert.h"
 #include "inference/weights/lora/lora.h"
 #include "logging/log.h"
+#include "ssd1b/request_limits.h"
 
 namespace ssd1b {
 namespace {
@@ -75,10 +76,10 @@ void check_parts(const ModelFolder& folder, const TextEncoderConfig& first,
   folder.config("text_encoder_2")
       .require(second.projection_width > 0, "architectures",
                "CLIPTextModelWithProjection, which makes the pooled prompt");
-  document.require(unet.pooled_width == second.projection_width,
-                   "projection_class_embeddings_input_dim",
-                   "6 addition_time_embed_dim + projection_dim of text_encoder_2, " +
-                       std::to_string(6 * unet.time_id_width + second.projection_width));
+  document.require(
+      unet.pooled_width == second.projection_width, "projection_class_embeddings_input_dim",
+      "6 addition_time_embed_dim + projection_dim of text_encoder_2, " +
+          std::to_string(UNetConfig::kTimeIds * unet.time_id_width + second.projection_width));
   document.require(unet.in_channels == vae.latent_channels, "in_channels",
                    "latent_channels of the VAE, " + std::to_string(vae.latent_channels));
   document.require(unet.out_channels == vae.latent_channels, "out_channels",
@@ -87,10 +88,9 @@ void check_parts(const ModelFolder& folder, const TextEncoderConfig& first,
 
 /// The size that the UNet was trained at, where a request may ask for it, else the nearest.
 int trained_side_px(const UNetConfig& unet, const VaeConfig& vae) {
-  constexpr std::int64_t kLowest = 64, kHighest = 2048;  // of a request, see check_request
   const std::int64_t factor = vae.scale();
-  const std::int64_t lowest = (kLowest + factor - 1) / factor * factor;
-  const std::int64_t highest = kHighest / factor * factor;
+  const std::int64_t lowest = (kMinSidePx + factor - 1) / factor * factor;
+  const std::int64_t highest = kMaxSidePx / factor * factor;
   return static_cast<int>(std::clamp(unet.sample_size * factor, lowest, highest));
 }
 

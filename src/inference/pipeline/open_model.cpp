@@ -2,9 +2,9 @@
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 
-#include "inference/pipeline/cpu_threads.h"
 #include "inference/pipeline/device_work.h"
 #include "inference/pipeline/devices.h"
+#include "inference/pipeline/host_cpu.h"
 #include "inference/pipeline/pipeline.h"
 #include "logging/log.h"
 #include "ssd1b/pipeline.h"

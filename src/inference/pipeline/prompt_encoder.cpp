@@ -25,12 +25,13 @@ bool ask_for_the_same(const GenerationRequest& a, const GenerationRequest& b,
 
 /// SDXL's micro-conditioning, [1, 6], in the order of diffusers' _get_add_time_ids.
 at::Tensor time_ids(const GenerationRequest& request, at::ScalarType dtype) {
-  const std::array<double, 6> values = {static_cast<double>(request.original_height_px),
-                                        static_cast<double>(request.original_width_px),
-                                        static_cast<double>(request.crop_top_px),
-                                        static_cast<double>(request.crop_left_px),
-                                        static_cast<double>(request.target_height_px),
-                                        static_cast<double>(request.target_width_px)};
+  const std::array<double, UNetConfig::kTimeIds> values = {
+      static_cast<double>(request.original_height_px),
+      static_cast<double>(request.original_width_px),
+      static_cast<double>(request.crop_top_px),
+      static_cast<double>(request.crop_left_px),
+      static_cast<double>(request.target_height_px),
+      static_cast<double>(request.target_width_px)};
   return at::tensor(at::ArrayRef<double>(values), at::dtype(at::kFloat)).to(dtype).unsqueeze(0);
 }
 
@@ -112,19 +113,39 @@ PromptEncoder::EncodedTexts PromptEncoder::encode_texts(const std::vector<Text>&
   return encoded;
 }
 
+std::vector<Warning> PromptEncoder::warnings_about(const GenerationRequest& request,
+                                                   const std::vector<int>& tokens_needed) const {
+  std::vector<Warning> warnings;
+  const int limit = model_.info.prompt_token_limit;
+  if (tokens_needed.back() > limit) {
+    warnings.push_back(truncation("the prompt", tokens_needed.back(), limit));
+  }
+  if (tokens_needed.size() == 2 && tokens_needed.front() > limit) {
+    warnings.push_back(truncation("the negative prompt", tokens_needed.front(), limit));
+  }
+  if (!is_guided(request, model_.info) && request.negative_prompt != model_.info.negative_prompt &&
+      !request.negative_prompt.value_or("").empty()) {
+    warnings.push_back(
+        {"negative_prompt_unused", "a negative prompt has no effect without guidance"});
+  }
+  const std::vector<std::string> unknown = unknown_words(request.prompt, model_.known_words);
+  if (!unknown.empty()) {
+    warnings.push_back({"unknown_words", "the model was not trained on: " + joined(unknown)});
+  }
+  return warnings;
+}
+
 std::shared_ptr<const PromptEncoding> PromptEncoder::make(const GenerationRequest& request) const {
   VisitOfEncoders visit(model_);
   visit.begin();
-  auto encoding = std::make_shared<PromptEncoding>();
-  const int limit = model_.info.prompt_token_limit;
   const bool guided = is_guided(request, model_.info);
   const bool has_zeros = guided && !request.negative_prompt && model_.force_zeros_for_empty_prompt;
   std::vector<Text> texts{{request.prompt, request.clip_skip}};
   // The first row. diffusers applies clip_skip to the prompt only.
   if (guided && !has_zeros) texts.insert(texts.begin(), {request.negative_prompt.value_or(""), 0});
   const EncodedTexts encoded = encode_texts(texts);
-  const at::Tensor time_ids_row =
-      upload(time_ids(request, model_.precision.networks), model_.device);
+  const at::ScalarType dtype = model_.precision.networks;
+  const at::Tensor time_ids_row = upload(time_ids(request, dtype), model_.device);
   UNetPrompt rows{encoded.hidden, encoded.pooled, time_ids_row, {}};
   if (has_zeros) {
     // On the CPU, where no pictures share calls, the UNet leaves the zeros out.
@@ -134,32 +155,14 @@ std::shared_ptr<const PromptEncoding> PromptEncoder::make(const GenerationReques
     rows.pooled = at::cat({at::zeros_like(rows.pooled), rows.pooled});  // [2, P]
   }
   if (guided) rows.time_ids = at::cat({time_ids_row, time_ids_row});  // [2, 6]
-  encoding->tokens_needed = encoded.tokens_needed.back();
-  if (encoding->tokens_needed > limit) {
-    encoding->warnings.push_back(truncation("the prompt", encoding->tokens_needed, limit));
-  }
-  if (texts.size() == 2 && encoded.tokens_needed.front() > limit) {
-    encoding->warnings.push_back(
-        truncation("the negative prompt", encoded.tokens_needed.front(), limit));
-  }
-  if (!guided && request.negative_prompt != model_.info.negative_prompt &&
-      !request.negative_prompt.value_or("").empty()) {
-    encoding->warnings.push_back(
-        {"negative_prompt_unused", "a negative prompt has no effect without guidance"});
-  }
   if (model_.info.guidance_embedded) {
+    const std::int64_t width = model_.unet_config.guidance_width;
     rows.guidance =
-        upload(guidance_sinusoids(request.guidance_scale, model_.unet_config.guidance_width)
-                   .to(model_.precision.networks),
-               model_.device);
+        upload(guidance_sinusoids(request.guidance_scale, width).to(dtype), model_.device);
   }
-  if (!model_.known_words.empty()) {
-    const std::vector<std::string> unknown = unknown_words(request.prompt, model_.known_words);
-    if (!unknown.empty()) {
-      encoding->warnings.push_back(
-          {"unknown_words", "the model was not trained on: " + joined(unknown)});
-    }
-  }
+  auto encoding = std::make_shared<PromptEncoding>();
+  encoding->tokens_needed = encoded.tokens_needed.back();
+  encoding->warnings = warnings_about(request, encoded.tokens_needed);
   encoding->conditioning = model_.unet.prepare(rows);
   return encoding;
 }

@@ -44,6 +44,9 @@ class PromptEncoder {
   /// Drops what no picture uses any more, the oldest first, until one more has a place: so there
   /// are never more encodings than ModelInfo::max_pictures.
   void make_place();
+  /// `tokens_needed`: of each encoded text, the prompt last.
+  std::vector<Warning> warnings_about(const GenerationRequest& request,
+                                      const std::vector<int>& tokens_needed) const;
   std::shared_ptr<const PromptEncoding> make(const GenerationRequest& request) const;
 
   Model& model_;

@@ -83,20 +83,20 @@ EncodedText TextEncoder::operator()(const at::Tensor& ids,
   return encoded;
 }
 
+void visit_parameters(TextEncoderLayer& layer, const Scope& scope) {
+  visit_parameters(layer.layer_norm1, scope / "layer_norm1");
+  visit_parameters(layer.layer_norm2, scope / "layer_norm2");
+  visit_parameters(layer.fc1, scope / "mlp" / "fc1");
+  visit_parameters(layer.fc2, scope / "mlp" / "fc2");
+  visit_parameters(layer.qkv_proj, scope / "self_attn", {"q_proj", "k_proj", "v_proj"});
+  visit_parameters(layer.out_proj, scope / "self_attn" / "out_proj");
+}
+
 void visit_parameters(TextEncoder& encoder, const Scope& scope) {
   const Scope model = scope / "text_model";
   (model / "embeddings" / "token_embedding").parameter("weight", encoder.token_embedding);
   (model / "embeddings" / "position_embedding").parameter("weight", encoder.position_embedding);
-  for (std::size_t i = 0; i < encoder.layers.size(); ++i) {
-    TextEncoderLayer& layer = encoder.layers[i];
-    const Scope part = model / "encoder" / "layers" / i;
-    visit_parameters(layer.layer_norm1, part / "layer_norm1");
-    visit_parameters(layer.layer_norm2, part / "layer_norm2");
-    visit_parameters(layer.fc1, part / "mlp" / "fc1");
-    visit_parameters(layer.fc2, part / "mlp" / "fc2");
-    visit_parameters(layer.qkv_proj, part / "self_attn", {"q_proj", "k_proj", "v_proj"});
-    visit_parameters(layer.out_proj, part / "self_attn" / "out_proj");
-  }
+  visit_parameters(encoder.layers, model / "encoder" / "layers");
   visit_parameters(encoder.final_layer_norm, model / "final_layer_norm");
   if (encoder.text_projection) {
     visit_parameters(*encoder.text_projection, scope / "text_projection");

@@ -51,6 +51,7 @@ struct TextEncoder {
   std::optional<Linear> text_projection;
 };
 
+void visit_parameters(TextEncoderLayer& layer, const Scope& scope);
 void visit_parameters(TextEncoder& encoder, const Scope& scope);
 
 }  // namespace ssd1b

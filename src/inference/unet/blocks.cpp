@@ -53,11 +53,6 @@ class PromptCursor {
   const KeysValues* next_;
 };
 
-template <typename Module>
-void visit_list(std::vector<Module>& modules, const Scope& scope) {
-  for (std::size_t i = 0; i < modules.size(); ++i) visit_parameters(modules[i], scope / i);
-}
-
 }  // namespace
 
 DownBlock::DownBlock(const UNetConfig& config, std::size_t level, const BlockPlace& place_of)
@@ -141,19 +136,19 @@ at::Tensor UpBlock::operator()(at::Tensor hidden, const BlockInput& input,
 }
 
 void visit_parameters(DownBlock& block, const Scope& scope) {
-  visit_list(block.attentions, scope / "attentions");
-  visit_list(block.resnets, scope / "resnets");
+  visit_parameters(block.attentions, scope / "attentions");
+  visit_parameters(block.resnets, scope / "resnets");
   if (block.downsampler) visit_parameters(*block.downsampler, scope / "downsamplers" / 0);
 }
 
 void visit_parameters(MidBlock& block, const Scope& scope) {
-  visit_list(block.attentions, scope / "attentions");
-  visit_list(block.resnets, scope / "resnets");
+  visit_parameters(block.attentions, scope / "attentions");
+  visit_parameters(block.resnets, scope / "resnets");
 }
 
 void visit_parameters(UpBlock& block, const Scope& scope) {
-  visit_list(block.attentions, scope / "attentions");
-  visit_list(block.resnets, scope / "resnets");
+  visit_parameters(block.attentions, scope / "attentions");
+  visit_parameters(block.resnets, scope / "resnets");
   if (block.upsampler) visit_parameters(*block.upsampler, scope / "upsamplers" / 0);
 }
 

@@ -5,12 +5,6 @@
 namespace ssd1b {
 namespace {
 
-void refuse_unless_text(const ConfigDocument& document, const std::string& key,
-                        const std::string& known) {
-  document.require(document.optional_text(key).value_or(known) == known, key,
-                   known + " (this program knows no other)");
-}
-
 void refuse_unless_null(const ConfigDocument& document, const std::string& key) {
   document.require(!document.has(key), key, "null (this program knows no other)");
 }
@@ -22,9 +16,9 @@ void refuse_true(const ConfigDocument& document, const std::string& key) {
 }  // namespace
 
 void refuse_what_is_not_built(const ConfigDocument& document) {
-  refuse_unless_text(document, "_class_name", "UNet2DConditionModel");
-  refuse_unless_text(document, "attention_type", "default");
-  refuse_unless_text(document, "time_embedding_type", "positional");
+  document.require_text("_class_name", "UNet2DConditionModel");
+  document.require_text("attention_type", "default");
+  document.require_text("time_embedding_type", "positional");
   for (const char* key :
        {"class_embed_type", "encoder_hid_dim", "encoder_hid_dim_type", "num_class_embeds"}) {
     refuse_unless_null(document, key);

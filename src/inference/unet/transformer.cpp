@@ -124,9 +124,7 @@ void visit_parameters(Transformer& transformer, const Scope& scope) {
   };
   visit_parameters(transformer.norm, scope / "norm");
   visit(transformer.proj_in, scope / "proj_in");
-  for (std::size_t i = 0; i < transformer.transformer_blocks.size(); ++i) {
-    visit_parameters(transformer.transformer_blocks[i], scope / "transformer_blocks" / i);
-  }
+  visit_parameters(transformer.transformer_blocks, scope / "transformer_blocks");
   visit(transformer.proj_out, scope / "proj_out");
 }
 

@@ -9,8 +9,6 @@
 namespace ssd1b {
 namespace {
 
-constexpr std::int64_t kTimeIds = 6;  // original height and width, crop, target height and width
-
 TimestepEmbeddingConfig time_embedding_config(const UNetConfig& config) {
   TimestepEmbeddingConfig embedding;
   embedding.inputs = config.first_channels();
@@ -40,7 +38,8 @@ UNet::UNet(const UNetConfig& config_of)
     : config(config_of),
       conv_in(same_size_conv(config.in_channels, config.first_channels(), config.conv_in_kernel)),
       time_embedding(time_embedding_config(config)),
-      add_embedding({config.pooled_width + kTimeIds * config.time_id_width, config.time_width}),
+      add_embedding(
+          {config.pooled_width + UNetConfig::kTimeIds * config.time_id_width, config.time_width}),
       conv_norm_out(config.norm_groups, config.first_channels(), config.norm_eps),
       conv_out(
           same_size_conv(config.first_channels(), config.out_channels, config.conv_out_kernel)) {
@@ -131,12 +130,8 @@ void visit_parameters(UNet& unet, const Scope& scope) {
   visit_parameters(unet.conv_in, scope / "conv_in");
   visit_parameters(unet.time_embedding, scope / "time_embedding");
   visit_parameters(unet.add_embedding, scope / "add_embedding");
-  for (std::size_t i = 0; i < unet.down_blocks.size(); ++i) {
-    visit_parameters(unet.down_blocks[i], scope / "down_blocks" / i);
-  }
-  for (std::size_t i = 0; i < unet.up_blocks.size(); ++i) {
-    visit_parameters(unet.up_blocks[i], scope / "up_blocks" / i);
-  }
+  visit_parameters(unet.down_blocks, scope / "down_blocks");
+  visit_parameters(unet.up_blocks, scope / "up_blocks");
   if (unet.mid_block) visit_parameters(*unet.mid_block, scope / "mid_block");
   visit_parameters(unet.conv_norm_out, scope / "conv_norm_out");
   visit_parameters(unet.conv_out, scope / "conv_out");

@@ -15,23 +15,17 @@ constexpr std::int64_t kMaxLayers = 64;
 constexpr std::int64_t kMaxDepth = 256;
 constexpr std::int64_t kMaxWidth = std::int64_t{1} << 17;
 constexpr std::int64_t kMaxKernel = 31;
-constexpr std::int64_t kTimeIds = 6;
 
 using Integers = std::vector<std::int64_t>;
-
-bool is_listed(const ConfigDocument& document, const std::string& key) {
-  const std::vector<std::string> keys = document.keys();
-  return std::find(keys.begin(), keys.end(), key) != keys.end();
-}
 
 /// The integer of a key, or the default where the key is absent; null is no number.
 std::int64_t integer_or(const ConfigDocument& document, const std::string& key,
                         std::int64_t standard, const IntegerRange& range) {
-  return is_listed(document, key) ? document.integer(key, range) : standard;
+  return document.has_key(key) ? document.integer(key, range) : standard;
 }
 
 double positive_number(const ConfigDocument& document, const std::string& key, double standard) {
-  if (!is_listed(document, key)) return standard;
+  if (!document.has_key(key)) return standard;
   const double value = document.number(key);
   document.require(value > 0.0, key, "a number above 0");
   return value;
@@ -39,7 +33,7 @@ double positive_number(const ConfigDocument& document, const std::string& key, d
 
 Integers integers_between(const ConfigDocument& document, const std::string& key, std::size_t count,
                           std::int64_t standard, std::int64_t most) {
-  if (!is_listed(document, key)) return Integers(count, standard);
+  if (!document.has_key(key)) return Integers(count, standard);
   Integers values = document.integers_or_one(key, count);
   for (const std::int64_t value : values) {
     document.require(1 <= value && value <= most, key,
@@ -72,7 +66,7 @@ std::vector<NestedIntegers> entries_of(const ConfigDocument& document, const std
                                        std::size_t levels) {
   NestedIntegers one;
   one.value = 1;
-  const NestedIntegers all = is_listed(document, key) ? document.integers_or_nested(key) : one;
+  const NestedIntegers all = document.has_key(key) ? document.integers_or_nested(key) : one;
   if (!all.is_list()) return std::vector<NestedIntegers>(levels, all);
   document.require(all.items.size() == levels, key,
                    "an integer or a list of " + std::to_string(levels));
@@ -88,9 +82,8 @@ struct Levels {
 
 Levels read_levels(const ConfigDocument& document) {
   Levels levels;
-  levels.channels = is_listed(document, "block_out_channels")
-                        ? document.integers("block_out_channels")
-                        : Integers{320, 640, 1280, 1280};
+  levels.channels = document.has_key("block_out_channels") ? document.integers("block_out_channels")
+                                                           : Integers{320, 640, 1280, 1280};
   document.require(!levels.channels.empty() && levels.channels.size() <= kMaxLevels,
                    "block_out_channels", "a list of 1 to " + std::to_string(kMaxLevels));
   for (const std::int64_t channels : levels.channels) {
@@ -138,7 +131,7 @@ void read_down(const ConfigDocument& document, const Levels& levels, UNetConfig&
 
 void read_mid(const ConfigDocument& document, const Levels& levels, UNetConfig& config) {
   const std::string key = "mid_block_type";
-  if (is_listed(document, key) && !document.has(key)) return;  // null: no mid block
+  if (document.has_key(key) && !document.has(key)) return;  // null: no mid block
   const std::string type = document.optional_text(key).value_or("UNetMidBlock2DCrossAttn");
   document.require(type == "UNetMidBlock2D" || type == "UNetMidBlock2DCrossAttn", key,
                    "UNetMidBlock2D, UNetMidBlock2DCrossAttn or null");
@@ -214,10 +207,10 @@ void read_embeddings(const ConfigDocument& document, const Levels& levels, UNetC
   config.time_id_width = document.integer("addition_time_embed_dim", {2, kMaxWidth});
   const std::int64_t inputs = document.integer("projection_class_embeddings_input_dim");
   document.require(
-      kTimeIds * config.time_id_width < inputs && inputs <= 16 * kMaxWidth,
+      UNetConfig::kTimeIds * config.time_id_width < inputs && inputs <= 16 * kMaxWidth,
       "projection_class_embeddings_input_dim",
       "more than 6 times addition_time_embed_dim and at most " + std::to_string(16 * kMaxWidth));
-  config.pooled_width = inputs - kTimeIds * config.time_id_width;
+  config.pooled_width = inputs - UNetConfig::kTimeIds * config.time_id_width;
 }
 
 void read_norms_and_convolutions(const ConfigDocument& document, UNetConfig& config) {

@@ -31,6 +31,9 @@ struct UNetBlockConfig {
 /// unet/config.json, with every default and every shorthand resolved. The defaults are those of
 /// diffusers' UNet2DConditionModel.
 struct UNetConfig {
+  /// Original height and width, crop at the top and left, target height and width.
+  static constexpr std::int64_t kTimeIds = 6;
+
   /// Throws Error(BadModel), naming file and key, for a value that is wrong and for one that these
   /// networks do not have.
   static UNetConfig from(const ConfigDocument& document);
@@ -53,7 +56,7 @@ struct UNetConfig {
   bool use_linear_projection = false;      // else 1x1 convolutions around the transformers
 
   std::int64_t pooled_width = 0;   // of the pooled prompt
-  std::int64_t time_id_width = 0;  // of the sinusoids of each of the six sizes
+  std::int64_t time_id_width = 0;  // of the sinusoids of each of the kTimeIds
 
   Activation activation = Activation::Silu;             // of resnets, time embedding and output
   Activation time_activation = Activation::None;        // behind the time embedding alone

@@ -46,17 +46,13 @@ at::Tensor run(const std::vector<ResnetBlock>& resnets, at::Tensor hidden, const
   return hidden;
 }
 
-void visit_list(std::vector<ResnetBlock>& resnets, const Scope& scope) {
-  for (std::size_t i = 0; i < resnets.size(); ++i) visit_parameters(resnets[i], scope / i);
-}
-
 void visit_parameters(PixelAttention& attention, const Scope& scope) {
   visit_parameters(attention.group_norm, scope / "group_norm");
   visit_parameters(attention.attention, scope);
 }
 
 void visit_parameters(VaeMidBlock& block, const Scope& scope) {
-  visit_list(block.resnets, scope / "resnets");
+  visit_parameters(block.resnets, scope / "resnets");
   if (block.attention) visit_parameters(*block.attention, scope / "attentions" / 0);
 }
 
@@ -144,14 +140,19 @@ at::Tensor VaeDecoder::operator()(const at::Tensor& latents, const Tick& tick) c
   return conv_out(conv_norm_out.with(Activation::Silu, hidden));
 }
 
+void visit_parameters(VaeDownBlock& block, const Scope& scope) {
+  visit_parameters(block.resnets, scope / "resnets");
+  if (block.downsampler) visit_parameters(*block.downsampler, scope / "downsamplers" / 0);
+}
+
+void visit_parameters(VaeUpBlock& block, const Scope& scope) {
+  visit_parameters(block.resnets, scope / "resnets");
+  if (block.upsampler) visit_parameters(*block.upsampler, scope / "upsamplers" / 0);
+}
+
 void visit_parameters(VaeEncoder& encoder, const Scope& scope) {
   visit_parameters(encoder.conv_in, scope / "conv_in");
-  for (std::size_t i = 0; i < encoder.down_blocks.size(); ++i) {
-    VaeDownBlock& block = encoder.down_blocks[i];
-    const Scope part = scope / "down_blocks" / i;
-    visit_list(block.resnets, part / "resnets");
-    if (block.downsampler) visit_parameters(*block.downsampler, part / "downsamplers" / 0);
-  }
+  visit_parameters(encoder.down_blocks, scope / "down_blocks");
   visit_parameters(encoder.mid_block, scope / "mid_block");
   visit_parameters(encoder.conv_norm_out, scope / "conv_norm_out");
   visit_parameters(encoder.conv_out, scope / "conv_out");
@@ -159,12 +160,7 @@ void visit_parameters(VaeEncoder& encoder, const Scope& scope) {
 
 void visit_parameters(VaeDecoder& decoder, const Scope& scope) {
   visit_parameters(decoder.conv_in, scope / "conv_in");
-  for (std::size_t i = 0; i < decoder.up_blocks.size(); ++i) {
-    VaeUpBlock& block = decoder.up_blocks[i];
-    const Scope part = scope / "up_blocks" / i;
-    visit_list(block.resnets, part / "resnets");
-    if (block.upsampler) visit_parameters(*block.upsampler, part / "upsamplers" / 0);
-  }
+  visit_parameters(decoder.up_blocks, scope / "up_blocks");
   visit_parameters(decoder.mid_block, scope / "mid_block");
   visit_parameters(decoder.conv_norm_out, scope / "conv_norm_out");
   visit_parameters(decoder.conv_out, scope / "conv_out");

@@ -70,6 +70,8 @@ struct VaeDecoder {
   Conv2d conv_out;
 };
 
+void visit_parameters(VaeDownBlock& block, const Scope& scope);
+void visit_parameters(VaeUpBlock& block, const Scope& scope);
 void visit_parameters(VaeEncoder& encoder, const Scope& scope);
 void visit_parameters(VaeDecoder& decoder, const Scope& scope);
 

@@ -13,12 +13,6 @@ constexpr std::size_t kMaxBlocks = 8;
 constexpr std::int64_t kMaxLayers = 64;
 constexpr std::int64_t kMaxWidth = std::int64_t{1} << 16;
 
-void require_text(const ConfigDocument& document, const std::string& key,
-                  const std::string& known) {
-  document.require(document.optional_text(key).value_or(known) == known, key,
-                   known + " (this program knows no other)");
-}
-
 void require_blocks(const ConfigDocument& document, const std::string& key,
                     const std::string& known, std::size_t count) {
   const std::optional<std::vector<std::string>> types = document.optional_texts(key);
@@ -44,7 +38,7 @@ void read_latent_statistics(const ConfigDocument& document, VaeConfig& config) {
 }  // namespace
 
 VaeConfig VaeConfig::from(const ConfigDocument& document) {
-  require_text(document, "_class_name", "AutoencoderKL");
+  document.require_text("_class_name", "AutoencoderKL");
   VaeConfig config;
   if (const auto channels = document.optional_integers("block_out_channels")) {
     config.block_channels = *channels;

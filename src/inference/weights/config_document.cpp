@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
-#include <set>
-#include <string_view>
 
+#include "inference/weights/python_json.h"
 #include "inference/weights/regular_file.h"
 #include "inference/weights/safetensors_file.h"
 #include "ssd1b/error.h"
@@ -21,74 +19,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kMaxDepth = 32;
 constexpr std::size_t kMaxValueInMessage = 120;
-
-/// Numbers that JSON does not have and Python's json writes all the same.
-struct NonFinite {
-  std::string_view word;
-  double value;
-};
-constexpr NonFinite kNonFinite[] = {{"-Infinity", -std::numeric_limits<double>::infinity()},
-                                    {"Infinity", std::numeric_limits<double>::infinity()},
-                                    {"NaN", std::numeric_limits<double>::quiet_NaN()}};
-
-/// Stands for such a number while strict JSON is parsed: a string that no config has, as long with
-/// its quotes as the word, so that the place of a fault stays right.
-std::string stand_in(const NonFinite& number) {
-  return std::string(number.word.size() - 2, '\x7f');
-}
-
-std::string with_stand_ins(std::string text) {
-  bool is_in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '"') is_in_string = !is_in_string;
-    if (is_in_string) {
-      if (text[i] == '\\') ++i;
-      continue;
-    }
-    for (const NonFinite& each : kNonFinite) {
-      if (text.compare(i, each.word.size(), each.word) != 0) continue;
-      text.replace(i, each.word.size(), '"' + stand_in(each) + '"');
-      i += each.word.size() - 1;
-      break;
-    }
-  }
-  return text;
-}
-
-/// Refuses what the parser lets through: nests too deep and names given twice. Stand-ins
-/// become their numbers.
-class StrictCallback {
- public:
-  explicit StrictCallback(const std::filesystem::path& file) : file_(file.string()) {}
-
-  bool operator()(int depth, json::parse_event_t event, json& parsed) {
-    if (depth > kMaxDepth) {
-      throw Error(ErrorCode::BadModel,
-                  file_ + ": must nest at most " + std::to_string(kMaxDepth) + " deep, got more");
-    }
-    if (event == json::parse_event_t::value && parsed.is_string()) {
-      for (const NonFinite& each : kNonFinite) {
-        if (parsed == stand_in(each)) parsed = each.value;
-      }
-    }
-    if (event == json::parse_event_t::object_start) keys_.emplace_back();
-    if (event == json::parse_event_t::object_end) keys_.pop_back();
-    if (event == json::parse_event_t::key) {
-      const auto name = parsed.get<std::string>();
-      if (!keys_.back().insert(name).second) {
-        throw Error(ErrorCode::BadModel,
-                    file_ + ": the key " + shown(name) + " must come once, got it twice");
-      }
-    }
-    return true;
-  }
-
- private:
-  std::string file_;
-  std::vector<std::set<std::string>> keys_;
-};
 
 bool is_integer(const json& value) {
   return value.is_number_integer() &&
@@ -143,30 +74,13 @@ ConfigDocument ConfigDocument::read(const std::filesystem::path& file, std::size
 }
 
 ConfigDocument ConfigDocument::parse(const std::string& text, const std::filesystem::path& file) {
-  if (text.find('\0') != std::string::npos) {
-    throw Error(ErrorCode::BadModel, file.string() + ": must be JSON, got a zero byte");
-  }
   ConfigDocument document;
   document.file_ = file;
-  auto parsed = std::make_shared<Json>();
-  try {
-    parsed->value = json::parse(with_stand_ins(text), StrictCallback(file));
-  } catch (const json::parse_error& error) {
-    throw Error(ErrorCode::BadModel, file.string() +
-                                         ": must be valid JSON in UTF-8, got none: the fault is "
-                                         "at byte " +
-                                         std::to_string(error.byte));
-  } catch (const json::exception&) {
-    throw Error(ErrorCode::BadModel,
-                file.string() + ": must be valid JSON, got a number too large");
-  }
-  if (!parsed->value.is_object()) {
-    throw Error(ErrorCode::BadModel,
-                file.string() + ": must be a JSON object, got " + parsed->value.type_name());
-  }
-  document.json_ = std::move(parsed);
+  document.json_ = std::make_shared<const Json>(Json{parse_python_json(text, file)});
   return document;
 }
+
+bool ConfigDocument::has_key(const std::string& key) const { return json_->value.contains(key); }
 
 bool ConfigDocument::has(const std::string& key) const {
   const auto found = json_->value.find(key);
@@ -205,6 +119,11 @@ void ConfigDocument::fail_key(const std::string& key, const std::string& must) c
 
 void ConfigDocument::require(bool holds, const std::string& key, const std::string& must) const {
   if (!holds) fail(key, must);
+}
+
+void ConfigDocument::require_text(const std::string& key, const std::string& known) const {
+  require(optional_text(key).value_or(known) == known, key,
+          known + " (this program knows no other)");
 }
 
 /// The value of a key that `holds` accepts; absent and null: nullopt.

@@ -37,6 +37,8 @@ class ConfigDocument {
   static ConfigDocument parse(const std::string& text, const std::filesystem::path& file);
 
   const std::filesystem::path& file() const { return file_; }
+  /// Present, be it null.
+  bool has_key(const std::string& key) const;
   /// Present and not null.
   bool has(const std::string& key) const;
   bool has_text(const std::string& key) const;
@@ -85,6 +87,8 @@ class ConfigDocument {
   /// fail() unless `holds`.
   void require(bool holds, const std::string& key, const std::string& must) const;
 
+  /// fail() unless the key is absent or this text, the only one that this program knows.
+  void require_text(const std::string& key, const std::string& known) const;
   /// Throws Error(BadModel) about the key itself: "FILE: the key KEY must be MUST".
   [[noreturn]] void fail_key(const std::string& key, const std::string& must) const;
 

@@ -1,9 +1,10 @@
 #include "inference/weights/generation_config.h"
 
-#include <algorithm>
 #include <array>
 
 #include "inference/weights/config_document.h"
+#include "ssd1b/request_limits.h"
+#include "utf8/utf8.h"
 
 namespace ssd1b {
 namespace {
@@ -26,11 +27,7 @@ void check_keys(const ConfigDocument& document) {
 
 /// What a request's negative prompt must be too.
 bool is_prompt(const std::string& text) {
-  constexpr std::size_t kMaxBytes = 4096;
-  return text.size() <= kMaxBytes && std::none_of(text.begin(), text.end(), [](char byte) {
-           const bool is_control = (byte >= 0 && byte < ' ') || byte == '\x7f';
-           return is_control && byte != '\t' && byte != '\n';
-         });
+  return text.size() <= kMaxPromptBytes && find_control_character(text) == std::string::npos;
 }
 
 std::optional<int> integer_within(const ConfigDocument& document, const char* key, int low,
@@ -52,13 +49,13 @@ GenerationConfig read_generation_config(const std::filesystem::path& file) {
   }
   const ConfigDocument document = ConfigDocument::read(file);
   check_keys(document);
-  config.steps = integer_within(document, "steps", 1, 150);
+  config.steps = integer_within(document, "steps", 1, kMaxSteps);
   config.guidance_scale = document.optional_number("guidance_scale");
-  document.require(
-      !config.guidance_scale || (*config.guidance_scale >= 0.0 && *config.guidance_scale <= 50.0),
-      "guidance_scale", "a number from 0 to 50");
-  config.width_px = integer_within(document, "width", 64, 2048);
-  config.height_px = integer_within(document, "height", 64, 2048);
+  document.require(!config.guidance_scale || (*config.guidance_scale >= 0.0 &&
+                                              *config.guidance_scale <= kMaxGuidanceScale),
+                   "guidance_scale", "a number from 0 to 50");
+  config.width_px = integer_within(document, "width", kMinSidePx, kMaxSidePx);
+  config.height_px = integer_within(document, "height", kMinSidePx, kMaxSidePx);
   config.scheduler = document.optional_text("scheduler");
   config.negative_prompt = document.optional_text("negative_prompt");
   document.require(!config.negative_prompt || is_prompt(*config.negative_prompt), "negative_prompt",

@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -70,5 +71,11 @@ class Scope {
   ParameterVisitor& visitor_;
   std::string prefix_;
 };
+
+/// The modules of a list, each under its index.
+template <typename Module>
+void visit_parameters(std::vector<Module>& modules, const Scope& scope) {
+  for (std::size_t i = 0; i < modules.size(); ++i) visit_parameters(modules[i], scope / i);
+}
 
 }  // namespace ssd1b

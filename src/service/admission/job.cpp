@@ -40,7 +40,6 @@ struct Job::State {
       change();
       has_changed = true;
       is_over = has_ended(status.state);
-      if (is_over) status.finished_at = std::chrono::system_clock::now();
       tell = on_change;
     }
     if (is_over) ended.notify_all();  // whoever waits finds the lock free
@@ -55,7 +54,6 @@ Job::Job(PictureId id, GenerationRequest request, JobTicket ticket)
       ticket_(std::move(ticket)),
       state_(std::make_unique<State>()) {
   state_->status.steps = request_.steps;
-  state_->status.created_at = std::chrono::system_clock::now();
 }
 
 Job::~Job() = default;
@@ -78,9 +76,7 @@ std::variant<GeneratedImage, JobFault> Job::take_result() {
 bool Job::start() {
   return state_->apply([&] {
     state_->status.state = JobState::Running;
-    if (!state_->status.started_at) {
-      state_->status.started_at = std::chrono::system_clock::now();
-    }
+    state_->status.has_started = true;
   });
 }
 

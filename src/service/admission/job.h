@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <variant>
 
@@ -39,9 +38,7 @@ struct JobStatus {
   JobState state = JobState::Queued;
   int step = 0;
   int steps = 0;
-  std::chrono::system_clock::time_point created_at;
-  std::optional<std::chrono::system_clock::time_point> started_at;
-  std::optional<std::chrono::system_clock::time_point> finished_at;
+  bool has_started = false;  // stays so where it is made again
 };
 
 /// One picture from its acceptance to its one answer. Thread-safe. The connection that waits for it
@@ -49,6 +46,7 @@ struct JobStatus {
 class Job {
  public:
   Job(PictureId id, GenerationRequest request, JobTicket ticket);
+  ~Job();
 
   PictureId id() const { return id_; }
   const GenerationRequest& request() const { return request_; }
@@ -79,9 +77,6 @@ class Job {
   const GenerationRequest request_;
   const JobTicket ticket_;
   std::unique_ptr<State> state_;
-
- public:
-  ~Job();
 };
 
 }  // namespace ssd1b

@@ -8,9 +8,6 @@
 namespace ssd1b {
 namespace {
 
-// The order is our preference where a client has none.
-constexpr ImageFormat kImageFormats[] = {ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Webp};
-
 std::string trimmed_lower(const std::string& text) {
   const std::size_t first = text.find_first_not_of(" \t");
   if (first == std::string::npos) return "";

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "ssd1b/request_limits.h"
+#include "utf8/utf8.h"
+
 namespace ssd1b {
 namespace {
 
-constexpr std::size_t kMaxPromptBytes = 4096;
 constexpr std::size_t kMaxShownBytes = 64;
 constexpr std::size_t kMostNamed = 8;  // unknown fields in one message
 
@@ -42,19 +44,6 @@ std::string joined(const std::vector<std::string>& names) {
 
 bool holds(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-/// The place of the first control character but tab and newline: C0, DEL and C1 (U+0080 to U+009F,
-/// C2 80 to C2 9F in UTF-8). npos where there is none.
-std::size_t find_control_character(const std::string& text) {
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if ((byte < 0x20 && byte != '\t' && byte != '\n') || byte == 0x7F) return i;
-    if (byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0) {
-      return i;
-    }
-  }
-  return std::string::npos;
 }
 
 std::string number_text(double value) { return Json(value).dump(); }

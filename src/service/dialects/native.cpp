@@ -14,13 +14,6 @@ std::optional<ReplyKind> read_kind(const FieldReader& fields) {
   return *name == "image" ? ReplyKind::Bytes : ReplyKind::JsonText;
 }
 
-std::optional<ImageFormat> read_format(const FieldReader& fields) {
-  const auto name = fields.choice("output_format", {"png", "jpeg", "webp"});
-  if (!name) return std::nullopt;
-  return *name == "png" ? ImageFormat::Png
-                        : (*name == "jpeg" ? ImageFormat::Jpeg : ImageFormat::Webp);
-}
-
 }  // namespace
 
 const FieldNames& native_fields() {
@@ -56,7 +49,7 @@ ImageRequest parse_native(const Json& body, const RequestContext& context, const
   ImageRequest request = read_pictures(fields, default_request(model), model, rules);
 
   const auto kind = read_kind(fields);
-  const auto format = read_format(fields);
+  const auto format = read_output_format(fields);
   const auto quality = fields.integer("quality", 1, kMaxQuality);
   request.embed_metadata = fields.boolean("embed_metadata").value_or(false);
   request.timeout =

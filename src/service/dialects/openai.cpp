@@ -11,6 +11,7 @@
 #include "service/dialects/picture_fields.h"
 #include "service/dialects/reply_parts.h"
 #include "service/image_files/base64.h"
+#include "ssd1b/request_limits.h"
 
 namespace ssd1b {
 namespace {
@@ -89,24 +90,6 @@ int read_compression(const FieldReader& fields, ImageFormat format) {
   return std::max(1, static_cast<int>(compression.value_or(kMaxQuality)));
 }
 
-ImageFormat read_format(const FieldReader& fields) {
-  const std::string name = fields.choice("output_format", {"png", "jpeg", "webp"}).value_or("png");
-  if (name == "png") return ImageFormat::Png;
-  return name == "jpeg" ? ImageFormat::Jpeg : ImageFormat::Webp;
-}
-
-const char* name_of(ImageFormat format) {
-  switch (format) {
-    case ImageFormat::Png:
-      return "png";
-    case ImageFormat::Jpeg:
-      return "jpeg";
-    case ImageFormat::Webp:
-      return "webp";
-  }
-  return "png";
-}
-
 }  // namespace
 
 const FieldNames& openai_fields() {
@@ -154,7 +137,7 @@ ImageRequest parse_openai(const Json& body, const RequestContext& context, const
   const std::string reply =
       fields.choice("response_format", {"b64_json", "url"}).value_or("b64_json");
   request.reply = reply == "url" ? ReplyKind::JsonLinks : ReplyKind::JsonText;
-  request.format = read_format(fields);
+  request.format = read_output_format(fields).value_or(ImageFormat::Png);
   request.quality = read_compression(fields, request.format);
   choose_reply(AcceptHeader(context.accept), request.reply, request.format);
   return request;

@@ -4,6 +4,8 @@
 #include <limits>
 #include <random>
 
+#include "ssd1b/request_limits.h"
+
 namespace ssd1b {
 namespace {
 
@@ -133,6 +135,11 @@ ImageRequest read_pictures(const FieldReader& fields, const GenerationRequest& d
   }
   request.timeout = rules.request_timeout;
   return request;
+}
+
+std::optional<ImageFormat> read_output_format(const FieldReader& fields) {
+  const auto name = fields.choice("output_format", {"png", "jpeg", "webp"});
+  return name ? image_format_named(*name) : std::nullopt;
 }
 
 void check_pixels(int width_px, int height_px, const std::string& field,

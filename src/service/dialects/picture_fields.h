@@ -1,19 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
+#include <optional>
 
 #include "service/dialects/field_reader.h"
 #include "service/dialects/image_request.h"
 
 namespace ssd1b {
 
-constexpr int kMinSidePx = 64;
-constexpr int kMaxSidePx = 2048;
-constexpr int kMaxSteps = 150;
-constexpr double kMaxGuidanceScale = 50.0;
-constexpr int kMaxConditioningPx = 8192;
-constexpr int kMaxPromptBytes = 4096;
 constexpr int kMaxQuality = 100;
 constexpr int kDefaultQuality = 90;
 
@@ -25,6 +19,9 @@ constexpr int kDefaultQuality = 90;
 /// field.
 ImageRequest read_pictures(const FieldReader& fields, const GenerationRequest& defaults,
                            const ModelInfo& model, const RequestRules& rules);
+
+/// `output_format`; nullopt where the body names none.
+std::optional<ImageFormat> read_output_format(const FieldReader& fields);
 
 /// Throws InvalidValue where width times height is beyond what the operator allows.
 void check_pixels(int width_px, int height_px, const std::string& field, const RequestRules& rules);

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "service/http/descriptor.h"
+#include "descriptor/descriptor.h"
 #include "service/http/doorkeeper.h"
 #include "service/http/gate/request_reader.h"
 

@@ -53,8 +53,7 @@ void EdgeLoop::expire(Connection& connection) {
       return drop(connection);
     case Phase::Head:
     case Phase::Body:
-      return refuse(connection, 408,
-                    Error(ErrorCode::RequestTimeout, "the request must come faster"));
+      return refuse(connection, Error(ErrorCode::RequestTimeout, "the request must come faster"));
     case Phase::Handling:
       return;
   }
@@ -85,7 +84,7 @@ void EdgeLoop::begin_stopping() {
   }
   for (Connection* connection : waiting) {
     if (connection->phase == Phase::Head || connection->phase == Phase::Body) {
-      refuse(*connection, 503, Error(ErrorCode::ShuttingDown, kEnding));
+      refuse(*connection, Error(ErrorCode::ShuttingDown, kEnding));
     } else {
       // Fresh and idle ones have a moment for a request that is on its way.
       set_deadline(*connection, now_ + kDrainingIdle);

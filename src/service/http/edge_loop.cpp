@@ -1,7 +1,6 @@
 #include "service/http/edge_loop.h"
 
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -23,11 +22,6 @@ namespace {
 constexpr std::size_t kReadBytes = 128 * 1024;
 constexpr std::size_t kDiscardBytes = 1024 * 1024;  // of one connection, before others have a turn
 
-Descriptor created(int fd, const char* what) {
-  if (fd < 0) throw Error(ErrorCode::SystemRefused, std::string("the system gave no ") + what);
-  return Descriptor(fd);
-}
-
 }  // namespace
 
 EdgeLoop::EdgeLoop(Listener listener, const EdgeSettings& settings, const RequestAnswerer& answerer,
@@ -37,15 +31,17 @@ EdgeLoop::EdgeLoop(Listener listener, const EdgeSettings& settings, const Reques
       threads_(threads),
       management_threads_(management_threads),
       listener_(std::move(listener)),
-      epoll_(created(epoll_create1(EPOLL_CLOEXEC), "epoll descriptor")),
-      wake_(created(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "event descriptor")),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
       buffer_(kReadBytes, '\0'),
       now_(Clock::now()),
       port_(listener_.port()) {
+  if (!epoll_.is_open()) {
+    throw Error(ErrorCode::SystemRefused, "the system gave no epoll descriptor");
+  }
   epoll_event event{};
   event.events = EPOLLIN;
-  event.data.fd = wake_.get();
-  epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event);
+  event.data.fd = wake_up_.fd();
+  epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_up_.fd(), &event);
   accept_again();
   // Giving a connection back must not fail for want of memory.
   handled_.reserve(static_cast<std::size_t>(settings.max_connections));
@@ -68,21 +64,15 @@ void EdgeLoop::report_counters() {
 
 void EdgeLoop::drain() {
   is_draining_ = true;
-  wake();
+  wake_up_.wake();
 }
 
 void EdgeLoop::stop(Clock::time_point until) {
   handlers_until_ = until;
   is_draining_ = true;
   is_stopping_ = true;
-  wake();
+  wake_up_.wake();
   if (thread_.joinable()) thread_.join();
-}
-
-void EdgeLoop::wake() {
-  const std::uint64_t one = 1;
-  // Fails only where the counter is full: then the loop is about to wake anyway.
-  [[maybe_unused]] const ssize_t written = write(wake_.get(), &one, sizeof one);
 }
 
 void EdgeLoop::run() {
@@ -130,17 +120,13 @@ void EdgeLoop::protect(int fd, const std::function<void()>& act) {
   if (found == connections_.end() || found->second->phase == Phase::Handling) return;
   Connection& connection = *found->second;
   if (connection.phase == Phase::Lingering) return drop(connection);
-  refuse(connection, status_of(code), Error(code, "the server has no memory for this request"));
+  refuse(connection, Error(code, "the server has no memory for this request"));
 }
 
 /// A descriptor may have been closed, and even given to another connection, by an event of the same
 /// round; reading then finds nothing and waits on.
 void EdgeLoop::handle_event(int fd) {
-  if (fd == wake_.get()) {
-    std::uint64_t count = 0;
-    [[maybe_unused]] const ssize_t taken = read(fd, &count, sizeof count);
-    return;
-  }
+  if (fd == wake_up_.fd()) return wake_up_.clear();
   if (fd == listener_.fd()) return accept_all();
   const auto found = connections_.find(fd);
   if (found == connections_.end() || found->second->phase == Phase::Handling) return;
@@ -177,7 +163,7 @@ void EdgeLoop::receive(Connection& connection) {
     return;
   }
   if (connection.reader.is_untouched()) return drop(connection);
-  refuse(connection, 400,
+  refuse(connection,
          Error(ErrorCode::MalformedRequest, "the connection ended before the request did"));
 }
 
@@ -201,7 +187,7 @@ void EdgeLoop::advance(Connection& connection) {
 
 void EdgeLoop::wait_for_bytes(Connection& connection) {
   if (has_begun_stopping_ && !connection.reader.is_untouched()) {
-    return refuse(connection, 503, Error(ErrorCode::ShuttingDown, kEnding));
+    return refuse(connection, Error(ErrorCode::ShuttingDown, kEnding));
   }
   const EdgeDeadlines& deadlines = settings_.deadlines;
   if (connection.reader.is_reading_body()) {
@@ -248,13 +234,13 @@ void EdgeLoop::begin_handling(Connection& connection) {
       const std::lock_guard lock(handled_mutex_);
       handled_.push_back(handled);
       // Under the lock: once the loop has this entry, nothing here is used any more.
-      if (handled_.size() == 1) wake();
+      if (handled_.size() == 1) wake_up_.wake();
     };
   });
   if (is_running) {
     connection.phase = Phase::Handling;
   } else {
-    refuse(connection, 503,
+    refuse(connection,
            Error(ErrorCode::TooManyConnections, "the system gives no thread for this request"));
   }
 }
@@ -280,6 +266,10 @@ void EdgeLoop::begin_next(Connection& connection) {
   connection.arrived_at = now_;  // where bytes of the next request are here already
   set_deadline(connection, now_ + (has_begun_draining_ ? kDrainingIdle : settings_.deadlines.idle));
   advance(connection);
+}
+
+void EdgeLoop::refuse(Connection& connection, const Error& error) {
+  refuse(connection, status_of(error.code()), error);
 }
 
 void EdgeLoop::refuse(Connection& connection, int status, const Error& error) {

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "descriptor/wake_up.h"
 #include "service/http/connection.h"
 #include "service/http/http_server.h"
 #include "service/http/listener.h"
@@ -56,7 +57,6 @@ class EdgeLoop {
   void wait_for_events();
   void handle_event(int fd);
   void protect(int fd, const std::function<void()>& act);
-  void wake();
 
   // New connections (edge_accept.cpp).
   void accept_all();
@@ -76,6 +76,7 @@ class EdgeLoop {
   void take_back_handled();
   void begin_next(Connection& connection);
   void refuse(Connection& connection, const HttpReply& reply);
+  void refuse(Connection& connection, const Error& error);
   void refuse(Connection& connection, int status, const Error& error);
   void linger(Connection& connection);
   void drop(Connection& connection);
@@ -99,7 +100,7 @@ class EdgeLoop {
   // Of the loop's thread.
   Listener listener_;
   Descriptor epoll_;
-  Descriptor wake_;
+  WakeUp wake_up_;
   std::unordered_map<int, std::unique_ptr<Connection>> connections_;  // by descriptor
   std::unordered_map<std::string, int> connections_of_address_;
   int limited_connections_ = 0;  // that count against --max-connections

@@ -4,9 +4,9 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "service/http/gate/head_gate.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
@@ -17,7 +17,7 @@ struct HttpRequest {
   std::string method;
   std::string path;   // without the query
   std::string query;  // behind the first '?', undecoded
-  std::vector<std::pair<std::string, std::string>> headers;
+  Fields headers;
   std::string body;
   std::string request_id;  // the client's own where it is well-formed, else a fresh one
   std::string client;      // the name of the API key; empty where no key is asked for
@@ -40,7 +40,7 @@ using StreamWriter = std::function<bool(const std::string& piece)>;
 struct HttpReply {
   int status = 200;
   std::string content_type = "application/json";
-  std::vector<std::pair<std::string, std::string>> headers;  // besides the server's own fixed ones
+  Fields headers;  // besides the server's own fixed ones
   std::string body;
   /// Set for server-sent events: called once, on the connection's thread, instead of sending
   /// `body`; the reply ends when it returns.
@@ -61,7 +61,7 @@ struct Route {
   bool makes_pictures = false;  // takes a place of its key's concurrency
 };
 
-/// The HTTP status of an error's code (api.md's table).
+/// The HTTP status of an error's code, as the README's table has it.
 int status_of(ErrorCode code);
 
 /// The reply to an error in OpenAI's shape: {"error": {message, type, param, code, request_id}},

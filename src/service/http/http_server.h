@@ -31,9 +31,7 @@ struct EdgeDeadlines {
 /// One reply that was sent, for the metrics. The access line is logged by the server itself.
 struct ReplyRecord {
   std::string route;  // the pattern; empty where no route was reached
-  std::string method;
   int status = 0;
-  std::string client;  // the key's name
   double seconds = 0;  // from the request's first byte
 };
 
@@ -65,8 +63,7 @@ struct HttpServerOptions {
 /// The hardened edge: listener, head gate, deadlines, keys, routes, request threads. Thread-safe.
 class HttpServer {
  public:
-  /// Binds and listens at once. Throws Error(SystemRefused) naming address and port, Error(Usage)
-  /// for an origin that is none.
+  /// Binds and listens at once. Throws Error(SystemRefused) naming address and port.
   HttpServer(const HttpServerOptions& options, std::vector<Route> routes);
   ~HttpServer();  // stop()
 

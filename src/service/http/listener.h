@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "service/http/descriptor.h"
+#include "descriptor/descriptor.h"
 
 namespace ssd1b {
 

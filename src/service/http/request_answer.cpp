@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "logging/log.h"
+#include "service/http/random_id.h"
 #include "service/http/reply_writer.h"
 #include "service/http/request_id.h"
 
@@ -107,15 +108,17 @@ HttpReply RequestAnswerer::run_handler(Connection& connection) const {
   }
 }
 
+ReplyFrame RequestAnswerer::frame_of(const Connection& connection, bool keeps_connection) const {
+  ReplyFrame frame{keeps_connection, fixed_headers(connection.request_id)};
+  for (auto& header : doorkeeper_.cross_origin_headers(connection.reader.head().fields)) {
+    frame.headers.push_back(std::move(header));
+  }
+  return frame;
+}
+
 bool RequestAnswerer::answer(Connection& connection, const std::function<bool()>& may_keep) const {
   const RequestHead& head = connection.reader.head();
-  const auto frame = [&] {
-    ReplyFrame parts{head.keeps_alive && may_keep(), fixed_headers(connection.request_id)};
-    for (auto& header : doorkeeper_.cross_origin_headers(head.fields)) {
-      parts.headers.push_back(std::move(header));
-    }
-    return parts;
-  };
+  const auto frame = [&] { return frame_of(connection, head.keeps_alive && may_keep()); };
   const auto send = [&](const char* data, std::size_t size) {
     return send_patiently(connection.fd(), data, size, deadlines_.reply);
   };
@@ -137,17 +140,14 @@ bool RequestAnswerer::answer(Connection& connection, const std::function<bool()>
 }
 
 std::string RequestAnswerer::refusal(const Connection& connection, const HttpReply& reply) const {
-  ReplyFrame frame{/*keeps_connection=*/false, fixed_headers(connection.request_id)};
-  for (auto& header : doorkeeper_.cross_origin_headers(connection.reader.head().fields)) {
-    frame.headers.push_back(std::move(header));
-  }
-  std::string bytes = render_refusal(reply, frame, connection.reader.head().method);
+  std::string bytes = render_refusal(reply, frame_of(connection, /*keeps_connection=*/false),
+                                     connection.reader.head().method);
   record(connection, reply.status, bytes.size(), /*is_whole=*/true);
   return bytes;
 }
 
 std::string RequestAnswerer::too_many_connections() const {
-  const std::string id = fresh_request_id();
+  const std::string id = random_id();
   const HttpReply reply =
       error_reply(Error(ErrorCode::TooManyConnections,
                         "there are as many connections as there may be, in all or of this address"),
@@ -160,15 +160,13 @@ void RequestAnswerer::record(const Connection& connection, int status, std::size
   const RequestHead& head = connection.reader.head();
   ReplyRecord record;
   record.route = connection.entry.route != nullptr ? connection.entry.route->pattern : "";
-  record.method = head.method;
   record.status = status;
-  record.client = connection.entry.lease.client;
   record.seconds =
       std::chrono::duration<double>(Connection::Clock::now() - connection.arrived_at).count();
   log_info("request", {{"request_id", connection.request_id},
                        {"traceparent", traceparent_of(head.fields)},
                        {"address", connection.address},
-                       {"client", record.client},
+                       {"client", connection.entry.lease.client},
                        {"method", head.method},
                        {"path", head.path},
                        {"status", status},

@@ -8,6 +8,7 @@
 #include "service/http/doorkeeper.h"
 #include "service/http/http.h"
 #include "service/http/http_server.h"
+#include "service/http/reply_writer.h"
 
 namespace ssd1b {
 
@@ -33,6 +34,7 @@ class RequestAnswerer {
 
  private:
   HttpReply run_handler(Connection& connection) const;
+  ReplyFrame frame_of(const Connection& connection, bool keeps_connection) const;
   void record(const Connection& connection, int status, std::size_t bytes, bool is_whole) const;
 
   const Doorkeeper& doorkeeper_;

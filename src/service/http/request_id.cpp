@@ -1,9 +1,8 @@
 #include "service/http/request_id.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
-#include <array>
+
+#include "service/http/random_id.h"
 
 namespace ssd1b {
 namespace {
@@ -17,24 +16,11 @@ bool is_lower_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= '
 
 }  // namespace
 
-std::string fresh_request_id() {
-  constexpr const char* kDigits = "0123456789abcdef";
-  std::array<unsigned char, 16> bytes{};
-  // Never fails for so few bytes once the system is up.
-  if (getrandom(bytes.data(), bytes.size(), 0) < 0) bytes.fill(0);
-  std::string id;
-  for (const unsigned char byte : bytes) {
-    id += kDigits[byte >> 4];
-    id += kDigits[byte & 15];
-  }
-  return id;
-}
-
 std::string request_id_of(const Fields& fields) {
   const std::string* id = find_field(fields, "x-request-id");
   const bool is_good = id != nullptr && !id->empty() && id->size() <= 64 &&
                        std::all_of(id->begin(), id->end(), is_id_char);
-  return is_good ? *id : fresh_request_id();
+  return is_good ? *id : random_id();
 }
 
 std::string_view traceparent_of(const Fields& fields) {

@@ -7,17 +7,26 @@
 
 namespace ssd1b {
 
-const char* content_type_of(ImageFormat format) {
+const char* name_of(ImageFormat format) {
   switch (format) {
     case ImageFormat::Png:
-      return "image/png";
+      return "png";
     case ImageFormat::Jpeg:
-      return "image/jpeg";
+      return "jpeg";
     case ImageFormat::Webp:
-      return "image/webp";
+      return "webp";
   }
-  throw Error(ErrorCode::InternalError, "an image format has no content type: this is a bug");
+  throw Error(ErrorCode::InternalError, "an image format has no name: this is a bug");
 }
+
+std::optional<ImageFormat> image_format_named(const std::string& name) {
+  for (const ImageFormat each : kImageFormats) {
+    if (name == name_of(each)) return each;
+  }
+  return std::nullopt;
+}
+
+std::string content_type_of(ImageFormat format) { return std::string("image/") + name_of(format); }
 
 std::string encode(const Image& image, ImageFormat format, int quality,
                    const std::string& metadata) {

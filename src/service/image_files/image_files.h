@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <optional>
 #include <string>
 
 #include "ssd1b/image.h"
@@ -8,8 +10,18 @@ namespace ssd1b {
 
 enum class ImageFormat { Png, Jpeg, Webp };
 
+/// In the order in which they are chosen where a client has no preference.
+constexpr std::array<ImageFormat, 3> kImageFormats = {ImageFormat::Png, ImageFormat::Jpeg,
+                                                      ImageFormat::Webp};
+
+/// As `png`.
+const char* name_of(ImageFormat format);
+
+/// nullopt where no format has this name.
+std::optional<ImageFormat> image_format_named(const std::string& name);
+
 /// As `image/png`.
-const char* content_type_of(ImageFormat format);
+std::string content_type_of(ImageFormat format);
 
 /// The picture as a file. `quality` (1 to 100) counts for JPEG and WebP only. `metadata` is UTF-8
 /// text that the file carries where it is not empty: PNG as text chunk `parameters`, JPEG and WebP

@@ -29,9 +29,9 @@ struct ConnectionCounts {
   std::uint64_t evicted = 0;  // idle ones that made room
 };
 
-/// What the service counts, and the only place where it does. Thread-safe. Every method has exactly
-/// one caller: the http room's hooks count requests and connections, the dispatcher everything
-/// about pictures and workers, the replies' writer the stage `encode`.
+/// What the service counts, and the only place where it does. Thread-safe. The http room's hooks
+/// count requests and connections, the dispatcher everything about pictures and workers, the routes
+/// the stage `encode` and the jobs that they refuse themselves.
 class Metrics {
  public:
   Metrics();

@@ -59,9 +59,7 @@ std::shared_ptr<ApiKeys> keys_of(const ServerOptions& options) {
 }
 
 void announce(const ServerOptions& options, int port, std::optional<int> management_port) {
-  const bool is_ipv6 = options.host.find(':') != std::string::npos;
-  const std::string host = is_ipv6 ? "[" + options.host + "]" : options.host;
-  std::printf("listening on http://%s:%d\n", host.c_str(), port);
+  std::printf("listening on http://%s:%d\n", host_in_url(options.host).c_str(), port);
   if (std::fflush(stdout) != 0) {
     throw Error(ErrorCode::SystemRefused, "standard output cannot be written");
   }

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "service/admission/wait_estimate.h"
-#include "service/routes/link_store.h"
+#include "service/http/random_id.h"
 
 namespace ssd1b {
 namespace {

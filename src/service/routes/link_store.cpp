@@ -1,8 +1,8 @@
 #include "service/routes/link_store.h"
 
-#include <cstdio>
-#include <random>
 #include <utility>
+
+#include "service/http/random_id.h"
 
 namespace ssd1b {
 namespace {
@@ -40,17 +40,6 @@ void LinkStore::forget_oldest() {
   bytes_ -= oldest->second->bytes.size();
   pictures_.erase(oldest);
   entries_.pop_front();
-}
-
-std::string random_id() {
-  std::random_device device;
-  std::string id;
-  for (int i = 0; i < 4; ++i) {
-    char digits[9];
-    std::snprintf(digits, sizeof digits, "%08x", static_cast<unsigned>(device()));
-    id += digits;
-  }
-  return id;
 }
 
 }  // namespace ssd1b

@@ -48,7 +48,4 @@ class LinkStore {
   std::deque<Entry> entries_;  // the oldest first
 };
 
-/// 128 random bits as 32 hex digits, from the system's source.
-std::string random_id();
-
 }  // namespace ssd1b

@@ -1,7 +1,5 @@
 #include "service/routes/make_pictures.h"
 
-#include <strings.h>
-
 #include <chrono>
 #include <utility>
 
@@ -36,7 +34,7 @@ void wait_for(Dispatcher& dispatcher, const std::vector<std::shared_ptr<Job>>& j
 std::string accept_of(const HttpRequest& http) {
   std::string value;
   for (const auto& [name, each] : http.headers) {
-    if (strcasecmp(name.c_str(), "accept") == 0) value += (value.empty() ? "" : ",") + each;
+    if (equal_in_any_case(name, "accept")) value += (value.empty() ? "" : ",") + each;
   }
   return value;
 }

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "service/dialects/picture_fields.h"
+#include "ssd1b/request_limits.h"
 
 namespace ssd1b {
 namespace {

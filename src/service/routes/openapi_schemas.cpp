@@ -8,6 +8,7 @@
 #include "service/dialects/picture_fields.h"
 #include "service/dialects/segmind.h"
 #include "service/routes/openapi.h"
+#include "ssd1b/request_limits.h"
 
 namespace ssd1b {
 namespace {

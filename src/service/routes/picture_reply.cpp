@@ -59,13 +59,12 @@ std::string header_safe(std::string text) {
   return text;
 }
 
-std::vector<std::pair<std::string, std::string>> headers_of(const PictureReply& reply) {
-  std::vector<std::pair<std::string, std::string>> headers = {
-      {"X-Seed", std::to_string(reply.files.front().seed)},
-      {"X-Model", header_safe(reply.model)},
-      {"X-Prompt-Tokens",
-       std::to_string(reply.prompt_tokens) + "/" + std::to_string(reply.prompt_token_limit)},
-      {"Server-Timing", server_timing(reply.timings)}};
+Fields headers_of(const PictureReply& reply) {
+  Fields headers = {{"X-Seed", std::to_string(reply.files.front().seed)},
+                    {"X-Model", header_safe(reply.model)},
+                    {"X-Prompt-Tokens", std::to_string(reply.prompt_tokens) + "/" +
+                                            std::to_string(reply.prompt_token_limit)},
+                    {"Server-Timing", server_timing(reply.timings)}};
   std::string codes;
   for (const Warning& each : reply.warnings) codes += (codes.empty() ? "" : ", ") + each.code;
   if (!codes.empty()) headers.emplace_back("X-Warning", codes);

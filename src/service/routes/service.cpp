@@ -17,15 +17,6 @@ namespace {
 constexpr std::chrono::seconds kCpuTimeout{7200};
 constexpr std::chrono::seconds kCudaTimeout{600};
 
-/// The folder's name, or the file's without its ending.
-std::string stem_of(const std::filesystem::path& model) {
-  std::filesystem::path path = std::filesystem::absolute(model).lexically_normal();
-  if (!path.has_filename()) path = path.parent_path();  // a slash at its end
-  const bool is_file = path.extension() == ".safetensors";
-  const std::string name = is_file ? path.stem().string() : path.filename().string();
-  return name.empty() ? "model" : name;
-}
-
 /// Within the affinity of this process.
 int usable_cores() {
   cpu_set_t cores;
@@ -44,7 +35,7 @@ RequestRules rules_of(const ServerOptions& options) {
   }
   rules.model_names = options.served_model_names;
   if (rules.model_names.empty()) {
-    rules.model_names = {stem_of(options.pipeline.model)};
+    rules.model_names = {model_name(options.pipeline)};
     rules.takes_openai_names = true;
   }
   return rules;

@@ -55,7 +55,7 @@ Together together(const std::vector<std::shared_ptr<Job>>& jobs) {
   for (const std::shared_ptr<Job>& job : jobs) {
     const JobStatus status = job->status();
     all.all_ended = all.all_ended && has_ended(status.state);
-    all.any_started = all.any_started || status.started_at.has_value();
+    all.any_started = all.any_started || status.has_started;
     all.any_failed = all.any_failed || status.state == JobState::Failed;
     all.any_cancelled = all.any_cancelled || status.state == JobState::Cancelled;
     all.step += status.step;

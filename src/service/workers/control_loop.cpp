@@ -198,7 +198,7 @@ Clock::time_point ControlLoop::next_event() const {
 }
 
 std::vector<int> ControlLoop::wait(std::unique_lock<std::mutex>& lock) {
-  std::vector<pollfd> entries = {{wake_up_.descriptor(), POLLIN, 0}};
+  std::vector<pollfd> entries = {{wake_up_.fd(), POLLIN, 0}};
   for (const auto& worker : workers_) {
     const short wants = worker->has_unsent() ? POLLIN | POLLOUT : POLLIN;
     // poll() ignores the -1 of a worker without a process.

@@ -8,9 +8,9 @@
 #include <thread>
 #include <vector>
 
+#include "descriptor/wake_up.h"
 #include "service/workers/desk.h"
 #include "service/workers/device_worker.h"
-#include "service/workers/wake_up.h"
 
 namespace ssd1b {
 

@@ -9,6 +9,7 @@
 #include <sstream>
 #include <utility>
 
+#include "descriptor/descriptor.h"
 #include "service/workers/child_process.h"
 #include "ssd1b/error.h"
 
@@ -106,21 +107,22 @@ std::string ask_for_devices(const std::filesystem::path& worker,
   if (pipe2(ends, O_CLOEXEC) < 0) {
     throw Error(ErrorCode::SystemRefused, "no pipe for the list of devices");
   }
+  const Descriptor answers(ends[0]);
+  Descriptor output(ends[1]);
   ChildDescriptors descriptors;
-  descriptors.output = ends[1];
+  descriptors.output = output.get();
   const ChildProcess child(worker, {"--list-devices"}, descriptors);
-  close(ends[1]);
+  output.reset();  // the child has its own copy
   std::string answer;
   const auto give_up_at = std::chrono::steady_clock::now() + kAnswerWithin;
   while (keep_going() && std::chrono::steady_clock::now() < give_up_at) {
-    pollfd entry{ends[0], POLLIN, 0};
+    pollfd entry{answers.get(), POLLIN, 0};
     if (poll(&entry, 1, /*timeout_ms=*/100) <= 0) continue;
     char piece[4096];
-    const ssize_t count = read(ends[0], piece, sizeof piece);
+    const ssize_t count = read(answers.get(), piece, sizeof piece);
     if (count <= 0 || answer.size() > kMaxAnswerBytes) break;
     answer.append(piece, static_cast<std::size_t>(count));
   }
-  close(ends[0]);
   return answer;
 }
 

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <utility>
 
+#include "descriptor/descriptor.h"
 #include "logging/log.h"
 
 namespace ssd1b {
@@ -50,12 +51,12 @@ void DeviceWorker::start(Clock::time_point now) {
   ended_for_.reset();
   try {
     const auto [ours, theirs] = make_socket_pair();
+    const Descriptor closes_theirs(theirs);  // the child has its own copy
     channel_ = std::make_unique<Channel>(ours);
     std::vector<std::string> arguments = {"--fd", std::to_string(ChildProcess::kSocket)};
     arguments.insert(arguments.end(), program_.arguments.begin(), program_.arguments.end());
     ChildDescriptors descriptors;
     descriptors.socket = theirs;
-    const Channel closes_theirs(theirs);  // the child has its own copy
     process_ = std::make_unique<ChildProcess>(program_.path, arguments, descriptors);
   } catch (const Error& error) {
     log_error("worker was not started", {{"device", device_}, {"reason", error.what()}});

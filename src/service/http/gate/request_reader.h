@@ -36,7 +36,6 @@ class RequestReader {
   bool has_unread_bytes() const { return !input_.empty(); }
 
   const RequestHead& head() const { return head_; }
-  RequestHead& head() { return head_; }
   std::string& body() { return body_; }
   const GateFault& fault() const { return *fault_; }
   /// Bytes of the body read so far, without the framing of chunks.

@@ -103,8 +103,7 @@ std::vector<std::string_view> words_of(std::string_view line) {
   return words;
 }
 
-KeyEntry read_entry(const std::vector<std::string_view>& words, bool& is_plain_text,
-                    const Place& place) {
+KeyEntry read_entry(const std::vector<std::string_view>& words, const Place& place) {
   const std::size_t colon = words.front().find(':');
   if (colon == std::string_view::npos) refuse(place, "a line must be NAME:KEY and limits");
   const std::string_view key = words.front().substr(colon + 1);
@@ -115,7 +114,7 @@ KeyEntry read_entry(const std::vector<std::string_view>& words, bool& is_plain_t
   }
   if (key.empty()) refuse(place, "a key must not be empty");
   const auto digest = read_digest(key);
-  is_plain_text = !digest;
+  entry.is_plain_text = !digest;
   entry.digest = digest ? *digest : digest_of(key);
 
   std::vector<std::string> given;
@@ -157,10 +156,9 @@ KeyFile parse_key_file(std::string_view text, const std::string& origin) {
     const auto words = words_of(line);
     if (words.empty() || words.front().front() == '#') continue;
     if (!is_plain) refuse(place, "a line must be printable ASCII, with LF at its end");
-    bool is_plain_text = false;
-    KeyEntry entry = read_entry(words, is_plain_text, place);
+    KeyEntry entry = read_entry(words, place);
     check_unique(file.entries, entry, place);
-    if (is_plain_text) file.plain_text_lines.push_back(place.line);
+    if (entry.is_plain_text) file.plain_text_lines.push_back(place.line);
     file.entries.push_back(std::move(entry));
   }
   if (file.entries.empty()) {

@@ -16,6 +16,7 @@ using KeyDigest = std::array<unsigned char, 32>;  // SHA-256 of a key
 struct KeyEntry {
   std::string name;
   KeyDigest digest;
+  bool is_plain_text = false;        // the file holds the key itself, not its SHA-256
   std::optional<double> rate_per_s;  // requests a second; none: no limit
   double burst = 1;                  // requests at once, of those that the rate allows
   std::optional<int> concurrency;    // requests at a time; none: no limit
@@ -23,7 +24,7 @@ struct KeyEntry {
 
 struct KeyFile {
   std::vector<KeyEntry> entries;
-  std::vector<int> plain_text_lines;  // whose keys are not SHA-256
+  std::vector<int> plain_text_lines;  // of keys in plain text
 };
 
 /// Reads `NAME:KEY [rate=N/s] [burst=N] [concurrency=N]`, a line a key; # begins a comment line.

@@ -1,4 +1,4 @@
-#include "inference/pipeline/cpu_threads.h"
+#include "inference/pipeline/host_cpu.h"
 
 #include <sched.h>
 #include <unistd.h>
