@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,13 @@ struct LogOptions {
   std::string format = "text";  // text, json
 };
 
+/// Where each option that was given came from, by its name: `on the command line`, `variable
+/// SSD1B_PORT`, `server.toml:3, key port`.
+using OptionSources = std::map<std::string, std::string>;
+
+/// As messages show it; `the default` where the option was not given.
+std::string source_of(const OptionSources& sources, const std::string& option);
+
 struct ServerOptions {
   PipelineOptions pipeline;
   LogOptions log;
@@ -50,6 +58,7 @@ struct ServerOptions {
   /// that of a server with these options.
   std::optional<std::string> healthcheck_url;
   std::optional<std::string> text_to_print;  // what --help or --version asks for: print it and end
+  OptionSources sources;
 };
 
 /// What ssd1b-worker is started with: flags only, so that what the server decided holds.

@@ -88,7 +88,7 @@ GenerateOptions parse_generate(int argc, const char* const* argv) {
       joined({picture_list(options.picture), output_list(options, quality),
               pipeline_list(options.pipeline), log_list(options.log)});
   const Program program{"ssd1b-generate", "one prompt to picture files, without a server"};
-  options.text_to_print = read_options(program, list, argc, argv);
+  options.text_to_print = read_options(program, list, argc, argv).text_to_print;
   if (options.text_to_print) return options;
   check_picture(options.picture);
   check_one_device(options.pipeline);
@@ -116,7 +116,7 @@ BenchOptions parse_bench(int argc, const char* const* argv) {
       "ssd1b-bench",
       "times the stages of a picture; JSON to standard output, a table to standard "
       "error"};
-  options.text_to_print = read_options(program, list, argc, argv);
+  options.text_to_print = read_options(program, list, argc, argv).text_to_print;
   if (options.text_to_print) return options;
   check_picture(options.picture);
   check_one_device(options.pipeline);

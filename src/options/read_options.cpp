@@ -193,7 +193,7 @@ std::vector<ConfigEntry> entries_of(const std::string& file, const std::string& 
 }
 
 void set_from_config(const std::vector<Option>& options, const std::string& file,
-                     const std::string& source) {
+                     const std::string& source, OptionSources& sources) {
   const std::vector<Option> keys = keys_of(options);
   for (const ConfigEntry& entry : entries_of(file, source)) {
     const std::string place = file + ":" + std::to_string(entry.line);
@@ -202,7 +202,9 @@ void set_from_config(const std::vector<Option>& options, const std::string& file
       refuse("there is no key " + in_quotes(entry.key) + " (" + place + ")" +
              suggestion(keys, entry.key, ""));
     }
-    set(*option, from_entry(*option, entry, place + ", key " + entry.key));
+    const Given given = from_entry(*option, entry, place + ", key " + entry.key);
+    set(*option, given);
+    sources[option->name] = given.source;
   }
 }
 
@@ -243,15 +245,21 @@ std::string help_text(const Program& program, const std::vector<Option>& options
   return text;
 }
 
-std::optional<std::string> read_options(const Program& program, const std::vector<Option>& options,
-                                        int argc, const char* const* argv) {
+std::string source_of(const OptionSources& sources, const std::string& option) {
+  const auto found = sources.find(option);
+  return found == sources.end() ? "the default" : found->second;
+}
+
+ReadOptions read_options(const Program& program, const std::vector<Option>& options, int argc,
+                         const char* const* argv) {
   std::string config_file;
   std::vector<Option> all = options;
   if (!program.reads_flags_only) all.push_back(config_option(config_file));
   const CommandLine line(all, argc, argv);
-  if (line.wants() == "help") return help_text(program, all);
-  if (line.wants() == "version") return program.name + " " + program_version() + "\n";
+  if (line.wants() == "help") return {help_text(program, all), {}};
+  if (line.wants() == "version") return {program.name + " " + program_version() + "\n", {}};
 
+  ReadOptions read;
   GivenByName given = line.given();
   if (!program.reads_flags_only) {
     for (const Option& option : all) {
@@ -260,14 +268,16 @@ std::optional<std::string> read_options(const Program& program, const std::vecto
     }
     if (given.count("config") != 0) {
       set(all.back(), given.at("config"));
-      set_from_config(options, config_file, given.at("config").source);
+      set_from_config(options, config_file, given.at("config").source, read.sources);
     }
   }
   for (const Option& option : options) {
     const auto found = given.find(option.name);
-    if (found != given.end()) set(option, found->second);
+    if (found == given.end()) continue;
+    set(option, found->second);
+    read.sources[option.name] = found->second.source;
   }
-  return std::nullopt;
+  return read;
 }
 
 }  // namespace ssd1b

@@ -4,6 +4,7 @@
 #include <sstream>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "options/option_lists.h"
 #include "options/option_values.h"
@@ -145,14 +146,18 @@ std::string shown(double seconds) {
 void check(const ServerOptions& options) {
   if (options.management_port && *options.management_port != 0 &&
       *options.management_port == options.port) {
-    throw Error(ErrorCode::Usage, "--management-port must differ from --port, got " +
-                                      std::to_string(options.port) + " for both");
+    throw Error(ErrorCode::Usage,
+                "--management-port must differ from --port, got " + std::to_string(options.port) +
+                    " (" + source_of(options.sources, "management-port") + ") and " +
+                    std::to_string(options.port) + " (" + source_of(options.sources, "port") + ")");
   }
   // Pictures would be accepted only to be ended at once.
   if (options.drain_grace_s > 0 && options.drain_grace_s >= options.drain_timeout_s) {
     throw Error(ErrorCode::Usage, "--drain-grace must be shorter than --drain-timeout, got " +
-                                      shown(options.drain_grace_s) + " and " +
-                                      shown(options.drain_timeout_s));
+                                      shown(options.drain_grace_s) + " (" +
+                                      source_of(options.sources, "drain-grace") + ") and " +
+                                      shown(options.drain_timeout_s) + " (" +
+                                      source_of(options.sources, "drain-timeout") + ")");
   }
 }
 
@@ -170,7 +175,9 @@ ServerOptions parse_server(int argc, const char* const* argv) {
                                            log_list(options.log),
                                            {healthcheck(options.healthcheck_url)}});
   const Program program{"ssd1b-server", "text to image over HTTP"};
-  options.text_to_print = read_options(program, list, argc, argv);
+  ReadOptions read = read_options(program, list, argc, argv);
+  options.text_to_print = std::move(read.text_to_print);
+  options.sources = std::move(read.sources);
   if (options.text_to_print) return options;
   if (options.healthcheck_url) {
     if (options.healthcheck_url->empty()) options.healthcheck_url = local_url(options);

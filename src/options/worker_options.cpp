@@ -20,7 +20,7 @@ WorkerOptions parse_worker(int argc, const char* const* argv) {
                    .says("print the devices of this machine as JSON and end")}});
   const Program program{"ssd1b-worker", "the model on one device; ssd1b-server starts it",
                         /*reads_flags_only=*/true};
-  options.text_to_print = read_options(program, list, argc, argv);
+  options.text_to_print = read_options(program, list, argc, argv).text_to_print;
   if (options.text_to_print || options.lists_devices) return options;
   const std::string& device = options.pipeline.device;
   if (device == "auto" || device == "cuda" || device.find(',') != std::string::npos) {

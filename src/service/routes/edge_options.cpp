@@ -54,7 +54,8 @@ std::shared_ptr<ApiKeys> keys_of(const ServerOptions& options) {
   try {
     return std::make_shared<ApiKeys>(*options.api_key_file);
   } catch (const Error& error) {
-    throw Error(error.code(), std::string("--api-key-file: ") + error.what());
+    throw Error(error.code(), "--api-key-file (" + source_of(options.sources, "api-key-file") +
+                                  "): " + error.what());
   }
 }
 

@@ -18,13 +18,14 @@ constexpr std::chrono::seconds kLiveWithin{5};
 constexpr std::chrono::seconds kShowEvery{1};
 
 /// A server that says it is ready must make the picture that its model makes by default.
-std::optional<Error> fault_of_default_size(const ModelInfo& model, std::int64_t max_pixels) {
+std::optional<Error> fault_of_default_size(const ModelInfo& model, const ServerOptions& options) {
   const std::int64_t pixels = std::int64_t{model.width_px} * model.height_px;
-  if (pixels <= max_pixels) return std::nullopt;
+  if (pixels <= options.max_pixels) return std::nullopt;
   return Error(ErrorCode::Usage,
                "--max-pixels must be at least " + std::to_string(pixels) +
                    ", the model's default size of " + std::to_string(model.width_px) + " x " +
-                   std::to_string(model.height_px) + ", got " + std::to_string(max_pixels));
+                   std::to_string(model.height_px) + ", got " + std::to_string(options.max_pixels) +
+                   " (" + source_of(options.sources, "max-pixels") + ")");
 }
 
 }  // namespace
@@ -226,7 +227,7 @@ void ControlLoop::receive(int index, Clock::time_point now) {
   for (WorkerMessage& message : worker.receive(now)) {
     if (const auto* ready = std::get_if<ReadyMessage>(&message)) {
       log_info("worker is ready", {{"device", worker.device()}, {"dtype", ready->model.dtype}});
-      if (const auto fault = fault_of_default_size(ready->model, options_.max_pixels)) {
+      if (const auto fault = fault_of_default_size(ready->model, options_)) {
         desk_.set_fatal(*fault);
         return;
       }
