@@ -38,8 +38,9 @@ int run_program(const char* name, const std::function<int()>& body) {
 }
 
 int print_and_end(const std::string& text) {
-  std::fputs(text.c_str(), stdout);
-  if (std::fflush(stdout) != 0) throw Error(ErrorCode::SystemRefused, "standard output is closed");
+  if (std::fputs(text.c_str(), stdout) < 0 || std::fflush(stdout) != 0) {
+    throw Error(ErrorCode::SystemRefused, "standard output cannot be written");
+  }
   return 0;
 }
 

@@ -98,7 +98,9 @@ std::vector<Option> service_list(ServerOptions& to) {
           .says("longest a request may take from arrival to reply"),
       number("drain-timeout", to.drain_timeout_s, {0.0, kDayS})
           .in("seconds")
-          .says("after SIGTERM: longest to finish what runs"),
+          .says(
+              "after SIGTERM: longest to finish what runs; then 503, and a second for replies that "
+              "are on their way"),
       number("drain-grace", to.drain_grace_s, {0.0, kDayS})
           .in("seconds")
           .says("after SIGTERM: keep accepting this long while already not ready; part of "

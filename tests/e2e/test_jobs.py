@@ -77,7 +77,8 @@ def test_events_of_a_job_that_has_ended(server):
     assert steps[-1]["step"] == steps[-1]["steps"] == 3
     late = read_events(server.get(job + "/events", headers={"Last-Event-ID": "2"}))
     assert late == events[2:]
-    assert read_events(server.get(job + "/events", headers={"Last-Event-ID": str(len(events))})) == []
+    seen = server.get(job + "/events", headers={"Last-Event-ID": str(len(events))})
+    assert seen.status_code == 204 and seen.content == b""  # what stops a browser's EventSource
     ahead = server.get(job + "/events", headers={"Last-Event-ID": str(len(events) + 1)})
     assert read_events(ahead) == events  # the job never had that one
 
@@ -121,6 +122,24 @@ def test_the_image_before_the_end(server):
     check_error(server.get(job + "/image"), 409, "not_finished")
     wait_for_end(server, job)
     assert server.get(job + "/image").status_code == 200
+
+
+def test_a_job_holds_its_key_s_place_until_it_ends(start, tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text("ann:a-key-of-this-test concurrency=1\n")
+    server = start("--api-key-file", keys)
+    ours = {"headers": {"Authorization": "Bearer a-key-of-this-test"}}
+    job = server.post("/v1/jobs", {"prompt": "delay=50ms", "steps": 100}, **ours).headers["Location"]
+
+    check_error(server.post("/v1/jobs", {"prompt": "an apple"}, **ours), 429, "rate_limited")
+    check_error(server.generate(**ours), 429, "rate_limited")
+    with requests.get(server.url + job + "/events", stream=True, timeout=30, **ours):
+        assert server.get(job, **ours).status_code == 200  # to watch one's job takes no place
+        assert requests.delete(server.url + job, timeout=10, **ours).status_code == 204
+    wait_for(lambda: server.get(job, **ours).json()["status"] == "cancelled")
+    assert server.generate(**ours).status_code == 200
+    assert server.post("/generate-image", {"prompt": ""}, **ours).status_code == 400
+    assert server.generate(**ours).status_code == 200
 
 
 def test_delete_ends_a_running_job(start):

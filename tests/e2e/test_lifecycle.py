@@ -79,6 +79,11 @@ def test_an_address_that_nobody_can_read_is_71():
     assert ended.returncode == 71 and "standard output" in ended.stderr, ended.stderr
 
 
+def test_help_that_nobody_can_read_is_71():
+    with open("/dev/full", "w", encoding="ascii") as full:
+        assert subprocess.run([SERVER, "--help"], stdout=full, check=False).returncode == 71
+
+
 def test_help_and_version_print_and_end():
     help_text, version = run_server("--help"), run_server("--version")
 
@@ -171,6 +176,37 @@ def test_a_second_signal_ends_at_once(start, second):
         with pytest.raises(requests.RequestException):
             running.result()
 
+
+
+def test_a_signal_that_comes_twice_at_once_is_one(start):
+    """As GNU timeout sends it: to the process, then to its group."""
+    server = start()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        running = pool.submit(server.generate, "delay=100ms", steps=5)
+        wait_for(lambda: server.metric("ssd1b_steps_total") >= 1)
+
+        server.terminate()
+        time.sleep(0.002)
+        server.terminate()
+
+        assert server.end() == 0
+        assert running.result().status_code == 200
+
+
+def test_workers_that_cannot_start_any_more_end_the_grace_with_70(start, tmp_path):
+    worker = tmp_path / "worker"
+    broken = tmp_path / "broken"
+    worker.write_text(f'#!/bin/sh\n[ -e {broken} ] && exit 1\nexec {FAKE_WORKER} "$@"\n')
+    worker.chmod(0o755)
+    server = start("--drain-grace", "20", "--drain-timeout", "25", worker=worker)
+    server.terminate()
+    wait_for(lambda: "shutting down" in server.text_of_log())
+
+    broken.touch()
+    subprocess.run(["pkill", "-KILL", "-P", str(server.process.pid)], check=True)
+
+    assert server.end(seconds=18) == 70
+    assert "five times" in server.text_of_log().splitlines()[-1]
 
 
 def test_a_worker_never_outlives_its_server(start):

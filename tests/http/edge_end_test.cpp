@@ -75,7 +75,7 @@ TEST(EdgeEnd, StopLetsHandlersFinish) {
   client.send("POST /wait HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n");
   while (server.handled() == 0) std::this_thread::sleep_for(milliseconds(1));
 
-  server.server().stop();
+  server.server().stop(Clock::now() + std::chrono::seconds(10));
 
   EXPECT_EQ(first_status(client.read_to_end()), 200);
 }

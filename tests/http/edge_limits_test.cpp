@@ -162,6 +162,12 @@ TEST(EdgeLimits, CountConnectionsByAddress) {
   RawClient third(server.port());
   third.send(kHello);
   EXPECT_EQ(first_status(third.read_reply()), 200);
+
+  std::this_thread::sleep_for(milliseconds(50));
+  RawClient fourth(server.port());  // idle connections make room here, too
+  fourth.send(kHello);
+  EXPECT_EQ(first_status(fourth.read_reply()), 200);
+  EXPECT_EQ(third.read_to_end(), "");
 }
 
 TEST(EdgeLimits, AskForKeysBeforeTheBodyIsRead) {
@@ -190,6 +196,9 @@ TEST(EdgeLimits, AskForKeysBeforeTheBodyIsRead) {
   EXPECT_EQ(status("GET /hello HTTP/1.1\r\n" + close +
                    "Authorization: Bearer secret\r\nAuthorization: Bearer secret\r\n\r\n"),
             400);
+  EXPECT_EQ(
+      status("GET /hello HTTP/1.1\r\n" + close + "X-Api-Key: secret\r\nX-Api-Key: secret\r\n\r\n"),
+      400);
   std::filesystem::remove(path);
 }
 

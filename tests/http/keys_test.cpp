@@ -126,8 +126,9 @@ class ApiKeysTest : public testing::Test {
   void write(const std::string& text) { std::ofstream(path_) << text; }
 
   /// The name of the key that was accepted, or the code of the refusal.
-  std::string judge(ApiKeys& keys, const Fields& fields, const std::string& address = "1.2.3.4") {
-    auto verdict = keys.admit(fields, address, now_);
+  std::string judge(ApiKeys& keys, const Fields& fields, const std::string& address = "1.2.3.4",
+                    bool takes_place = true) {
+    auto verdict = keys.admit(fields, address, now_, takes_place);
     if (auto* refusal = std::get_if<KeyRefusal>(&verdict)) {
       return name_of(refusal->error.code());
     }
@@ -203,6 +204,7 @@ TEST_F(ApiKeysTest, LimitsRateAndConcurrencyByKey) {
   EXPECT_EQ(judge(keys, bearer("b")), "bob");
   EXPECT_EQ(judge(keys, bearer("b")), "bob");
   EXPECT_EQ(judge(keys, bearer("b")), "rate_limited");
+  EXPECT_EQ(judge(keys, bearer("b"), "1.2.3.4", /*takes_place=*/false), "bob");
   leases_.clear();
   EXPECT_EQ(judge(keys, bearer("b")), "bob");
   now_ += milliseconds(500);

@@ -62,7 +62,7 @@ Json sample(const Json& job, std::ofstream& file) {
   const Json& config = job.at("config");  // an object, or the text of a file
   const auto document = ssd1b::ConfigDocument::parse(
       config.is_string() ? config.get<std::string>() : config.dump(), "scheduler_config.json");
-  const ssd1b::SchedulerChoice choice(document);
+  const ssd1b::SchedulerChoice choice(document, job.at("class"));
   const auto scheduler = choice.make(choice.name_of(job.at("name")), start_of(job));
   Json answer = {{"timesteps", Json::array()}, {"input_scales", Json::array()}};
   write(file, scheduler->latents());

@@ -1,5 +1,7 @@
 """Whole pictures of ssd1b-generate against diffusers, from the same folder, prompt and seed."""
 
+import json
+import shutil
 import subprocess
 
 import numpy as np
@@ -14,6 +16,7 @@ from diffusers import (
     EulerDiscreteScheduler,
     HeunDiscreteScheduler,
     LCMScheduler,
+    StableDiffusionXLPipeline,
     UniPCMultistepScheduler,
 )
 from PIL import Image
@@ -148,6 +151,44 @@ def test_picture_equals_the_oracles(model, case, model_folder, oracle, tmp_path)
 
     difference = compare(picture, latents, *theirs(oracle(model), request))
     assert picture.std() > 10, "a picture without content proves nothing"
+    assert difference.is_within, difference
+
+
+# The class of model_index.json, and settings that another class saved.
+MIXED_SCHEDULERS = {
+    "EulerDiscreteScheduler": {
+        "_class_name": "DPMSolverMultistepScheduler",
+        "algorithm_type": "sde-dpmsolver++",
+        "solver_order": 3,
+        "use_lu_lambdas": True,
+        "final_sigmas_type": "sigma_min",
+    },
+    "DPMSolverMultistepScheduler": {
+        "_class_name": "EulerDiscreteScheduler",
+        "use_karras_sigmas": True,
+        "sigma_max": 9.0,
+        "interpolation_type": "log_linear",
+    },
+    "DDIMScheduler": {"_class_name": "EDMEulerScheduler", "sigma_min": 0, "sigma_data": 0.5},
+}
+
+
+@pytest.mark.parametrize("of_index", MIXED_SCHEDULERS)
+def test_the_index_decides_the_schedulers_class(of_index, model_folder, tmp_path):
+    settings = MIXED_SCHEDULERS[of_index]
+    folder = tmp_path / "mixed"
+    shutil.copytree(model_folder("odd"), folder)
+    file = folder / "scheduler" / "scheduler_config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **settings}))
+    index = json.loads((folder / "model_index.json").read_text())
+    (folder / "model_index.json").write_text(json.dumps({**index, "scheduler": ["diffusers", of_index]}))
+    request = request_of("plain", "odd")
+
+    picture, latents = ours(folder, request, tmp_path)
+
+    pipe = StableDiffusionXLPipeline.from_pretrained(folder, add_watermarker=False)
+    assert type(pipe.scheduler).__name__ == of_index
+    difference = compare(picture, latents, *theirs(pipe, request))
     assert difference.is_within, difference
 
 

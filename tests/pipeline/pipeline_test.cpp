@@ -10,6 +10,8 @@
 #include <map>
 #include <set>
 
+#include "pipeline/changed_model.h"
+
 namespace ssd1b {
 namespace {
 
@@ -246,25 +248,12 @@ TEST(OpenModel, RefusesAMemoryLimitThatTheModelDoesNotFit) {
   EXPECT_THROW(open_model(with_limit), Error);
 }
 
-TEST(OpenModel, RefusesASchedulerOfAnotherClassThanTheIndexNames) {
-  const std::filesystem::path folder =
-      std::filesystem::path(testing::TempDir()) / "another_scheduler";
-  std::filesystem::remove_all(folder);
-  std::filesystem::copy(icons().model, folder, std::filesystem::copy_options::recursive);
-  std::filesystem::remove(folder / "scheduler" / "scheduler_config.json");
-  std::ofstream(folder / "scheduler" / "scheduler_config.json")
-      << R"({"_class_name": "LCMScheduler"})";
-  ModelOptions options = icons();
-  options.model = folder;
+TEST(OpenModel, FollowsTheIndexWhereAnotherClassSavedTheScheduler) {
+  const ChangedModel model("another_scheduler");
+  std::ofstream(model.options.model / "scheduler" / "scheduler_config.json")
+      << R"({"_class_name": "LCMScheduler", "original_inference_steps": 20})";
 
-  try {
-    open_model(options);
-    FAIL() << "two classes of scheduler were accepted";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::BadModel);
-    EXPECT_THAT(error.what(), testing::HasSubstr("_class_name must be EulerDiscreteScheduler"));
-  }
-  std::filesystem::remove_all(folder);
+  EXPECT_EQ(open_model(model.options)->model().scheduler, "euler");
 }
 
 TEST(OpenModel, RefusesCudaWithoutAUsableGpu) {

@@ -17,9 +17,8 @@ const std::string kStableDiffusion =
        "set_alpha_to_one": false, "clip_sample": false)";
 
 SchedulerChoice choice_of(const std::string& class_name, const std::string& more = "") {
-  const std::string text =
-      R"({"_class_name": ")" + class_name + "\", " + kStableDiffusion + more + "}";
-  return SchedulerChoice(ConfigDocument::parse(text, "scheduler_config.json"));
+  return {ConfigDocument::parse("{" + kStableDiffusion + more + "}", "scheduler_config.json"),
+          class_name};
 }
 
 std::string refusal(const std::string& class_name, const std::string& more) {
@@ -70,6 +69,38 @@ TEST(SchedulerChoice, KnowsTheFoldersOwnScheduler) {
   EXPECT_EQ(stochastic.name_of("DPMSolverMultistepScheduler"), "dpmpp_2m_sde");
 }
 
+TEST(SchedulerChoice, ListsSolversOfTheNoiseWhereTheLastSigmaIsNotZero) {
+  const std::string ends_above_zero = R"(, "final_sigmas_type": "sigma_min")";
+  const SchedulerChoice choice = choice_of("DPMSolverMultistepScheduler",
+                                           ends_above_zero + R"(, "algorithm_type": "dpmsolver")");
+  EXPECT_EQ(choice.own_name(), "dpm_2m");
+  EXPECT_TRUE(lists(choice, "dpm_2m_sde"));
+  EXPECT_FALSE(lists(choice_of("DPMSolverMultistepScheduler"), "dpm_2m"));
+  EXPECT_EQ(choice_of("DPMSolverMultistepScheduler",
+                      ends_above_zero + R"(, "algorithm_type": "sde-dpmsolver")")
+                .own_name(),
+            "dpm_2m_sde");
+}
+
+TEST(SchedulerChoice, IgnoresWhatDiffusersNotedAsNotGiven) {
+  const SchedulerChoice choice =
+      choice_of("DPMSolverMultistepScheduler",
+                R"(, "algorithm_type": "none", "use_beta_sigmas": true, "use_karras_sigmas": true,
+           "_use_default_values": ["algorithm_type", "use_beta_sigmas", "use_karras_sigmas"])");
+  EXPECT_EQ(choice.own_name(), "dpmpp_2m");
+  EXPECT_TRUE(lists(choice, "dpmpp_2m_karras"));
+}
+
+TEST(SchedulerChoice, LooksAtTheEndsOfSigmasOnlyWhereTheyAreSpread) {
+  const std::string ends = R"(, "sigma_min": 0, "sigma_max": -1)";
+  const SchedulerChoice choice = choice_of("UniPCMultistepScheduler", ends);
+  EXPECT_TRUE(lists(choice, "unipc"));
+  EXPECT_FALSE(lists(choice, "unipc_karras"));
+  EXPECT_TRUE(lists(choice, "lms_karras"));  // this class has ends of its own
+  EXPECT_THAT(refusal("UniPCMultistepScheduler", ends + R"(, "use_beta_sigmas": true)"),
+              HasSubstr("sigma_min must be a number above 0"));
+}
+
 TEST(SchedulerChoice, TakesNamesAndClasses) {
   const SchedulerChoice choice = choice_of("EulerDiscreteScheduler");
   EXPECT_EQ(choice.name_of("unipc_karras"), "unipc_karras");
@@ -87,7 +118,7 @@ TEST(SchedulerChoice, TakesNamesAndClasses) {
 
 TEST(SchedulerChoice, RefusesAFolderOfAnotherClass) {
   EXPECT_THAT(refusal("FlowMatchEulerDiscreteScheduler", ""),
-              AllOf(HasSubstr("scheduler_config.json"), HasSubstr("_class_name"),
+              AllOf(HasSubstr("scheduler_config.json"), HasSubstr("model_index.json"),
                     HasSubstr("EulerDiscreteScheduler"), HasSubstr("FlowMatch")));
 }
 
@@ -102,6 +133,8 @@ TEST(SchedulerChoice, RefusesSettingsThatAreNotFollowed) {
       {"UniPCMultistepScheduler", "solver_order", "0"},
       {"UniPCMultistepScheduler", "solver_type", "\"bh3\""},
       {"DPMSolverMultistepScheduler", "algorithm_type", "\"dpmsolver\""},
+      {"DPMSolverMultistepScheduler", "algorithm_type", "\"data_prediction\""},
+      {"DPMSolverSinglestepScheduler", "algorithm_type", "\"sde-dpmsolver\""},
       {"DPMSolverMultistepScheduler", "variance_type", "\"learned_range\""},
       {"EulerDiscreteScheduler", "prediction_type", "\"flow_prediction\""},
       {"EulerDiscreteScheduler", "timestep_spacing", "\"even\""},
@@ -112,10 +145,9 @@ TEST(SchedulerChoice, RefusesSettingsThatAreNotFollowed) {
       {"DDIMScheduler", "beta_schedule", "\"sigmoid\""},
   };
   for (const auto& each : cases) {
-    const std::string more = std::string(", \"") + each.key + "\": " + each.value;
-    std::string text = R"({"_class_name": ")" + std::string(each.class_name) + "\"" + more + "}";
+    const std::string text = std::string("{\"") + each.key + "\": " + each.value + "}";
     try {
-      SchedulerChoice choice(ConfigDocument::parse(text, "scheduler_config.json"));
+      SchedulerChoice choice(ConfigDocument::parse(text, "scheduler_config.json"), each.class_name);
       ADD_FAILURE() << each.key << " was taken";
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::BadModel);

@@ -9,12 +9,15 @@
 namespace ssd1b {
 namespace {
 
+SchedulerChoice choice_of(const std::string& class_name, const std::string& settings) {
+  return {ConfigDocument::parse(settings, "scheduler_config.json"), class_name};
+}
+
 SchedulerChoice stable_diffusion() {
-  return SchedulerChoice(ConfigDocument::parse(R"({"_class_name": "EulerDiscreteScheduler",
+  return choice_of("EulerDiscreteScheduler", R"({
       "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear",
       "timestep_spacing": "leading", "steps_offset": 1, "skip_prk_steps": true,
-      "set_alpha_to_one": false, "clip_sample": false})",
-                                               "scheduler_config.json"));
+      "set_alpha_to_one": false, "clip_sample": false})");
 }
 
 SchedulerStart start_of(int steps) {
@@ -93,10 +96,8 @@ TEST(EveryScheduler, ArrivesAtThePictureThatTheModelKnows) {
 /// Every scheduler of a config: the calls that admission counts with are those that are made.
 void expect_counted_calls(const std::string& settings, std::initializer_list<int> step_counts) {
   SCOPED_TRACE(settings);
-  const SchedulerChoice choice(ConfigDocument::parse(
-      R"({"_class_name": "EulerDiscreteScheduler", "beta_schedule": "scaled_linear")" + settings +
-          "}",
-      "scheduler_config.json"));
+  const SchedulerChoice choice =
+      choice_of("EulerDiscreteScheduler", R"({"beta_schedule": "scaled_linear")" + settings + "}");
   ModelInfo model;
   model.schedulers = choice.list();
   for (const SchedulerInfo& info : choice.list()) {
@@ -127,8 +128,7 @@ TEST(EveryScheduler, MakesTheCallsThatAdmissionCountsWith) {
 }
 
 TEST(Pndm, NeedsFourStepsToBeginWithRungeKutta) {
-  const SchedulerChoice choice(ConfigDocument::parse(
-      R"({"_class_name": "PNDMScheduler", "skip_prk_steps": false})", "scheduler_config.json"));
+  const SchedulerChoice choice = choice_of("PNDMScheduler", R"({"skip_prk_steps": false})");
   for (const SchedulerInfo& info : choice.list()) {
     EXPECT_EQ(info.min_steps, info.name == "pndm" ? 4 : 1) << info.name;
   }

@@ -87,13 +87,6 @@ void check_parts(const ModelFolder& folder, const TextEncoderConfig& first,
                    "latent_channels of the VAE, " + std::to_string(vae.latent_channels));
 }
 
-/// diffusers loads the class of model_index.json, we the one that the settings were saved by.
-void check_scheduler(const ModelFolder& folder) {
-  const ConfigDocument& document = folder.config("scheduler");
-  document.require(document.optional_text("_class_name") == folder.class_of("scheduler"),
-                   "_class_name", folder.class_of("scheduler") + ", as model_index.json has it");
-}
-
 /// The size that the UNet was trained at, where a request may ask for it, else the nearest.
 int trained_side_px(const UNetConfig& unet, const VaeConfig& vae) {
   const std::int64_t factor = vae.scale();
@@ -176,6 +169,17 @@ void warn_of_training_marks(const ModelFolder& folder) {
   }
 }
 
+/// The index decides, as in diffusers; whoever reads the settings alone expects the other class.
+void warn_of_another_scheduler(const ModelFolder& folder) {
+  const ConfigDocument& document = folder.config("scheduler");
+  const std::string& of_index = folder.class_of("scheduler");
+  if (!document.has_text("_class_name") || document.text("_class_name") == of_index) return;
+  log_warn("the scheduler's settings were saved by another class than the index names",
+           {{"file", document.file().string()},
+            {"saved_by", document.text("_class_name")},
+            {"used", of_index}});
+}
+
 std::optional<int> capability_of(const c10::Device& device) {
   return device.is_cpu() ? std::nullopt
                          : std::optional<int>(compute_capability_major(device.index()));
@@ -198,7 +202,7 @@ Model::Model(const ModelOptions& options, const c10::Device& device_of)
                                  vae_config.force_upcast)),
       tokenizer(load_tokenizer(folder_.tokenizer("tokenizer"), ClipPadding::EndOfText)),
       tokenizer_2(load_tokenizer(folder_.tokenizer("tokenizer_2"), ClipPadding::ExclamationMark)),
-      schedulers(folder_.config("scheduler")),
+      schedulers(folder_.config("scheduler"), folder_.class_of("scheduler")),
       known_words(folder_.generation().known_words.value_or(std::vector<std::string>())),
       force_zeros_for_empty_prompt(folder_.force_zeros_for_empty_prompt()),
       tick(options.tick),
@@ -212,7 +216,6 @@ Model::Model(const ModelOptions& options, const c10::Device& device_of)
   check_tokenizer(tokenizer_2, second, folder_.config("text_encoder_2"));
   check_lengths(folder_, tokenizer, tokenizer_2);
   check_parts(folder_, first, second, unet_config, vae_config);
-  check_scheduler(folder_);
 
   info.type = family_of(unet_config);
   info.device = device.str();
@@ -230,6 +233,7 @@ Model::Model(const ModelOptions& options, const c10::Device& device_of)
   info.cuda_version = cuda_version(device);
   set_defaults(info, folder_, unet_config, vae_config, schedulers);
 
+  warn_of_another_scheduler(folder_);
   warn_of_training_marks(folder_);
   add_loras(folder_, options.loras, info.type);
   plan_memory(options);

@@ -15,13 +15,12 @@ namespace {
 
 constexpr std::size_t kFewCalls = 15;  // below it the last steps are of lower order
 
-/// diffusers' DPMSolverMultistepScheduler, algorithm types dpmsolver++ (arXiv 2211.01095) and
-/// sde-dpmsolver++: an exponential integrator over lambda that uses the predictions of the last
-/// steps. D0, D1, D2 are the prediction and its divided differences.
-class DpmMultistep final : public SolverSampler {
+/// diffusers' DPMSolverMultistepScheduler (arXiv 2206.00927 and, for dpmsolver++, 2211.01095): an
+/// exponential integrator over lambda that uses the predictions of the last steps.
+class DpmMultistep final : public DpmSampler {
  public:
   DpmMultistep(const SchedulerConfig& config, const SchedulerStart& start)
-      : SolverSampler(config, start) {
+      : DpmSampler(config, start) {
     const at::Tensor alphas = alphas_cumprod(config_, ZeroSignal::Bounded);
     const SigmaCurve curve(alphas);
     const int last = config_.num_train_timesteps - timesteps_clipped(config_, alphas);
@@ -37,15 +36,12 @@ class DpmMultistep final : public SolverSampler {
 
  private:
   at::Tensor step(const at::Tensor& model_output) override {
-    predictions_.push_back(predicted(original_of(latents(), model_output)));
+    predictions_.push_back(prediction_of(model_output));
     const auto order = static_cast<std::size_t>(config_.solver_order);
     if (predictions_.size() > order) predictions_.erase(predictions_.begin());
-    const at::Tensor sample = latents().to(at::kFloat);
-    at::Tensor next = updated(sample, std::min(predictions_.size(), order_now()));
-    if (config_.is_stochastic) {
-      const at::Tensor h = level(index() + 1).lambda - level(index()).lambda;
-      next = next + level(index() + 1).sigma * (1.0 - (-2 * h).exp()).sqrt() * draw(at::kFloat);
-    }
+    const Step step = step_between(level(index()), level(index() + 1));
+    at::Tensor next = mean_of(step, std::min(predictions_.size(), order_now()));
+    if (step.noise.defined()) next = next + step.noise * draw(at::kFloat);
     return next.to(model_output.scalar_type());
   }
 
@@ -59,29 +55,24 @@ class DpmMultistep final : public SolverSampler {
     return is_second_last && is_short ? 2 : 3;
   }
 
-  /// The mean of the step, of order 1, 2 or 3.
-  at::Tensor updated(const at::Tensor& sample, std::size_t order) const {
-    const Level to = level(index() + 1);
-    const Level from = level(index());
-    const at::Tensor h = to.lambda - from.lambda;
+  /// Of order 1, 2 or 3.
+  at::Tensor mean_of(const Step& step, std::size_t order) const {
     const at::Tensor& d0 = predictions_.back();
-    const SolverFactors factors = solver_factors(to.alpha, h, config_.is_stochastic);
-    const at::Tensor mean = to.sigma / from.sigma * factors.kept * sample + factors.zeroth * d0;
+    const at::Tensor mean = step.kept * latents().to(at::kFloat) + step.zeroth * d0;
     if (order == 1) return mean;
-    const at::Tensor h_0 = from.lambda - level(index() - 1).lambda;
-    const at::Tensor r0 = h_0 / h;
+    const at::Tensor h_0 = level(index()).lambda - level(index() - 1).lambda;
+    const at::Tensor r0 = h_0 / step.h;
     const at::Tensor d1_0 = (1.0 / r0) * (d0 - predictions_[predictions_.size() - 2]);
     if (order == 2) {
       return mean +
-             (config_.solver_type == SolverType::Midpoint ? 0.5 * factors.zeroth : factors.first) *
-                 d1_0;
+             (config_.solver_type == SolverType::Midpoint ? 0.5 * step.zeroth : step.first) * d1_0;
     }
     const at::Tensor h_1 = level(index() - 1).lambda - level(index() - 2).lambda;
-    const at::Tensor r1 = h_1 / h;
+    const at::Tensor r1 = h_1 / step.h;
     const at::Tensor d1_1 = (1.0 / r1) * (predictions_[1] - predictions_[0]);
     const at::Tensor d1 = d1_0 + (r0 / (r0 + r1)) * (d1_0 - d1_1);
     const at::Tensor d2 = (1.0 / (r0 + r1)) * (d1_0 - d1_1);
-    return mean + factors.first * d1 + factors.second * d2;
+    return mean + step.first * d1 + step.second * d2;
   }
 
   std::vector<at::Tensor> predictions_;  // of the last steps, newest last, at most solver_order

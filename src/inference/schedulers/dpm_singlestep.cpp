@@ -39,12 +39,12 @@ Orders order_list(const SchedulerConfig& config, int steps) {
   return orders;
 }
 
-/// diffusers' DPMSolverSinglestepScheduler, algorithm types dpmsolver++ and sde-dpmsolver++: steps
-/// of order 2 and 3 begin again where the last step of order 1 began.
-class DpmSinglestep final : public SolverSampler {
+/// diffusers' DPMSolverSinglestepScheduler: steps of order 2 and 3 begin again where the last step
+/// of order 1 began.
+class DpmSinglestep final : public DpmSampler {
  public:
   DpmSinglestep(const SchedulerConfig& config, const SchedulerStart& start)
-      : SolverSampler(config, start), orders_(order_list(config, start.steps)) {
+      : DpmSampler(config, start), orders_(order_list(config, start.steps)) {
     const at::Tensor alphas = alphas_cumprod(config_, ZeroSignal::Kept);
     const SigmaCurve curve(alphas);
     // This class knows no timestep_spacing.
@@ -62,46 +62,38 @@ class DpmSinglestep final : public SolverSampler {
 
  private:
   at::Tensor step(const at::Tensor& model_output) override {
-    predictions_.push_back(predicted(original_of(latents(), model_output)));
+    predictions_.push_back(prediction_of(model_output));
     const auto most = static_cast<std::size_t>(config_.solver_order);
     if (predictions_.size() > most) predictions_.erase(predictions_.begin());
     const std::size_t order = std::min(orders_[index()], predictions_.size());
     if (order == 1) sample_ = latents();
 
     // The step of this order begins order - 1 calls ago.
-    const Level to = level(index() + 1);
     const Level from = level(index() + 1 - order);
-    const at::Tensor h = to.lambda - from.lambda;
-    const SolverFactors factors = solver_factors(to.alpha, h, config_.is_stochastic);
-    at::Tensor next = to.sigma / from.sigma * factors.kept * sample_ +
-                      factors.zeroth * predictions_[predictions_.size() - order];
-    if (order == 2) next = next + second_order(factors, from, h);
-    if (order == 3) next = next + third_order(factors, from, h);
-    if (config_.is_stochastic) {
-      next = next + to.sigma * (1.0 - (-2 * h).exp()).sqrt() * draw(model_output.scalar_type());
-    }
+    const Step step = step_between(from, level(index() + 1));
+    at::Tensor next = step.kept * sample_ + step.zeroth * predictions_[predictions_.size() - order];
+    if (order == 2) next = next + second_order(step, from);
+    if (order == 3) next = next + third_order(step, from);
+    if (step.noise.defined()) next = next + step.noise * draw(model_output.scalar_type());
     return next;
   }
 
-  at::Tensor second_order(const SolverFactors& factors, const Level& from,
-                          const at::Tensor& h) const {
-    const at::Tensor r0 = (level(index()).lambda - from.lambda) / h;
+  at::Tensor second_order(const Step& step, const Level& from) const {
+    const at::Tensor r0 = (level(index()).lambda - from.lambda) / step.h;
     const std::size_t count = predictions_.size();
     const at::Tensor d1 = (1.0 / r0) * (predictions_[count - 1] - predictions_[count - 2]);
-    return (config_.solver_type == SolverType::Midpoint ? 0.5 * factors.zeroth : factors.first) *
-           d1;
+    return (config_.solver_type == SolverType::Midpoint ? 0.5 * step.zeroth : step.first) * d1;
   }
 
-  at::Tensor third_order(const SolverFactors& factors, const Level& from,
-                         const at::Tensor& h) const {
-    const at::Tensor r0 = (level(index()).lambda - from.lambda) / h;
-    const at::Tensor r1 = (level(index() - 1).lambda - from.lambda) / h;
+  at::Tensor third_order(const Step& step, const Level& from) const {
+    const at::Tensor r0 = (level(index()).lambda - from.lambda) / step.h;
+    const at::Tensor r1 = (level(index() - 1).lambda - from.lambda) / step.h;
     const at::Tensor d1_1 = (1.0 / r0) * (predictions_[2] - predictions_[0]);
-    if (config_.solver_type == SolverType::Midpoint) return factors.first * d1_1;
+    if (config_.solver_type == SolverType::Midpoint) return step.first * d1_1;
     const at::Tensor d1_0 = (1.0 / r1) * (predictions_[1] - predictions_[0]);
     const at::Tensor d1 = (r0 * d1_0 - r1 * d1_1) / (r0 - r1);
     const at::Tensor d2 = 2.0 * (d1_1 - d1_0) / (r0 - r1);
-    return factors.first * d1 + factors.second * d2;
+    return step.first * d1 + step.second * d2;
   }
 
   const Orders orders_;

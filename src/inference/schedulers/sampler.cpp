@@ -163,9 +163,9 @@ TimestepSampler::TimestepSampler(const SchedulerConfig& config, const SchedulerS
 
 void TimestepSampler::begin_with_timesteps(std::vector<double> timesteps) {
   for (const double each : timesteps) {
-    if (each >= config_.num_train_timesteps) {
+    if (each >= config_.num_train_timesteps || each < -config_.num_train_timesteps) {
       throw Error(ErrorCode::BadModel,
-                  "scheduler_config.json: steps_offset must leave every timestep below "
+                  "scheduler_config.json: steps_offset must leave every timestep nearer to 0 than "
                   "num_train_timesteps, got timestep " +
                       std::to_string(static_cast<int>(each)));
     }

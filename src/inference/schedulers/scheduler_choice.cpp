@@ -11,49 +11,21 @@ namespace ssd1b {
 namespace {
 
 constexpr int kMaxSteps = 150;
-constexpr const char* kSolverClass = "DPMSolverMultistepScheduler";
 
-/// The settings of one name; throws Error(BadModel) where diffusers' class would refuse them.
-SchedulerConfig config_of(const SchedulerName& name, const SchedulerClass& of_class,
-                          const ConfigDocument& document) {
-  SchedulerConfig config = read_scheduler_config(document, of_class.keys, of_class.defaults);
-  if (name.has_karras_sigmas) {
-    if (config.sigma_kind == SigmaKind::Exponential || config.sigma_kind == SigmaKind::Beta) {
-      document.fail(
-          config.sigma_kind == SigmaKind::Beta ? "use_beta_sigmas" : "use_exponential_sigmas",
-          "false with Karras sigmas");
-    }
-    config.sigma_kind = SigmaKind::Karras;
-  }
-  // Karras' go before Lu's, and these before the others: so diffusers asks.
-  if (config.asks_for_lu_lambdas && config.sigma_kind != SigmaKind::Karras) {
-    config.sigma_kind = SigmaKind::Lu;
-  }
-  config.is_stochastic = name.is_stochastic.value_or(config.is_stochastic);
-  return config;
+SchedulerConfig config_of(const SchedulerClass& of_class, const ConfigDocument& document) {
+  return read_scheduler_config(document, of_class.keys, of_class.defaults);
 }
 
-/// Which name stands for the folder's class with the folder's own settings.
-std::string own_name_of(const ConfigDocument& document, const std::string& class_name) {
-  bool is_stochastic = false;
-  if (class_name == kSolverClass) {
-    const std::string algorithm = document.optional_text("algorithm_type").value_or("dpmsolver++");
-    document.require(
-        algorithm == "dpmsolver++" || algorithm == "sde-dpmsolver++" || algorithm == "deis",
-        "algorithm_type", "dpmsolver++ or sde-dpmsolver++");
-    is_stochastic = algorithm == "sde-dpmsolver++";
-  }
-  for (const SchedulerName& each : scheduler_names()) {
-    if (class_name == each.class_name && each.is_stochastic.value_or(false) == is_stochastic) {
-      return each.name;
-    }
-  }
+const SchedulerClass& own_class_of(const ConfigDocument& document, const std::string& class_name) {
+  if (const SchedulerClass* found = find_scheduler_class(class_name)) return *found;
   std::string classes;
   for (const SchedulerName& each : scheduler_names()) {
     const std::string known = each.class_name;
     if (classes.find(known) == std::string::npos) classes += (classes.empty() ? "" : ", ") + known;
   }
-  document.fail("_class_name", "one of " + classes);
+  throw Error(ErrorCode::BadModel, document.file().string() +
+                                       ": the class, as model_index.json has it, must be one of " +
+                                       classes + ", got " + class_name);
 }
 
 int max_steps_of(const SchedulerClass& of_class, const SchedulerConfig& config) {
@@ -89,18 +61,21 @@ struct SchedulerChoice::Entry {
   SchedulerConfig config;
 };
 
-SchedulerChoice::SchedulerChoice(const ConfigDocument& scheduler_config)
-    : own_class_(scheduler_config.text("_class_name")),
-      own_name_(own_name_of(scheduler_config, own_class_)) {
+SchedulerChoice::SchedulerChoice(const ConfigDocument& scheduler_config,
+                                 const std::string& class_name)
+    : own_class_(class_name) {
+  const ConfigDocument document = without_defaults(scheduler_config);
+  const SchedulerConfig own = config_of(own_class_of(document, class_name), document);
   for (const SchedulerName& name : scheduler_names()) {
     const SchedulerClass* of_class = find_scheduler_class(name.class_name);
     try {
-      const SchedulerConfig config = config_of(name, *of_class, scheduler_config);
+      const SchedulerConfig config = config_of(*of_class, document.with(name.settings));
       entries_.push_back({of_class, config});
       list_.push_back(info_of(name, *of_class, config));
+      const bool is_own = class_name == name.class_name && config.algorithm == own.algorithm;
+      if (is_own && own_name_.empty()) own_name_ = name.name;
     } catch (const Error&) {
       // What diffusers' class of another name would refuse is no fault of the folder.
-      if (name.name == own_name_) throw;
     }
   }
 }

@@ -13,9 +13,11 @@ namespace ssd1b {
 /// The schedulers that one model folder can be sampled with. Immutable.
 class SchedulerChoice {
  public:
-  /// From the folder's scheduler_config.json. Throws Error(BadModel) that names file and key where
-  /// the class is none of ours or the folder's own settings are ones that cannot be followed.
-  explicit SchedulerChoice(const ConfigDocument& scheduler_config);
+  /// From the folder's scheduler_config.json and the class that model_index.json has of it; by
+  /// which class the settings were saved does not matter. Throws Error(BadModel) that names the
+  /// file where the class is none of ours or the folder's own settings are ones that cannot be
+  /// followed.
+  SchedulerChoice(const ConfigDocument& scheduler_config, const std::string& class_name);
   ~SchedulerChoice();
   SchedulerChoice(SchedulerChoice&&) noexcept;
   SchedulerChoice& operator=(SchedulerChoice&&) noexcept;

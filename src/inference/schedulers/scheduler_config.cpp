@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <string>
 #include <utility>
 
@@ -18,10 +17,7 @@ constexpr std::array<std::string_view, 6> kKeysOfEveryClass = {
 class KeyReader {
  public:
   KeyReader(const ConfigDocument& document, const SchedulerKeys& keys)
-      : document_(document), keys_(keys.keys) {
-    // diffusers drops what it wrote down as not given by the user.
-    if (document.has("_use_default_values")) unset_ = document.texts("_use_default_values");
-  }
+      : document_(document), keys_(keys.keys) {}
 
   /// Whether the class takes the key and the file has it.
   bool takes(const char* key) const {
@@ -32,19 +28,19 @@ class KeyReader {
     }
     return given(key);
   }
-  bool given(const char* key) const {
-    return document_.has(key) && std::find(unset_.begin(), unset_.end(), key) == unset_.end();
-  }
+  bool given(const char* key) const { return document_.has(key); }
 
   void boolean(const char* key, bool& value) const {
     if (takes(key)) value = document_.boolean(key);
   }
   bool flag(const char* key) const { return takes(key) && document_.boolean(key); }
-  void number(const char* key, double low, double high, double& value) const {
-    if (!takes(key)) return;
-    value = document_.number(key);
-    document_.require(value >= low && value <= high, key,
-                      "between " + std::to_string(low) + " and " + std::to_string(high));
+  void number(const char* key, double& value) const {
+    if (takes(key)) value = document_.number(key);
+  }
+  /// A number from 0 to 1.
+  void fraction(const char* key, double& value) const {
+    number(key, value);
+    if (takes(key)) document_.require(value >= 0.0 && value <= 1.0, key, "between 0 and 1");
   }
   void integer(const char* key, std::int64_t low, std::int64_t high, int& value) const {
     if (!takes(key)) return;
@@ -78,14 +74,13 @@ class KeyReader {
  private:
   const ConfigDocument& document_;
   const std::vector<std::string_view>& keys_;
-  std::vector<std::string> unset_;
 };
 
 void read_noise(const ConfigDocument& document, const KeyReader& reader, const SchedulerKeys& keys,
                 SchedulerConfig& config) {
   reader.integer("num_train_timesteps", 2, kMaxTrainTimesteps, config.num_train_timesteps);
-  reader.number("beta_start", 0.0, 1.0, config.beta_start);
-  reader.number("beta_end", 0.0, 1.0, config.beta_end);
+  reader.fraction("beta_start", config.beta_start);
+  reader.fraction("beta_end", config.beta_end);
   reader.word("beta_schedule", keys.beta_schedules, config.beta_schedule);
   if (reader.given("trained_betas")) {
     config.trained_betas = document.numbers("trained_betas");
@@ -97,13 +92,8 @@ void read_noise(const ConfigDocument& document, const KeyReader& reader, const S
   reader.word("prediction_type", keys.prediction_types, config.prediction_type);
 }
 
-void read_sigmas(const ConfigDocument& document, const KeyReader& reader, SchedulerConfig& config) {
-  reader.word<TimestepSpacing>("timestep_spacing",
-                               {{"linspace", TimestepSpacing::Linspace},
-                                {"leading", TimestepSpacing::Leading},
-                                {"trailing", TimestepSpacing::Trailing}},
-                               config.timestep_spacing);
-  reader.integer("steps_offset", 0, kMaxTrainTimesteps, config.steps_offset);
+void read_sigma_kind(const ConfigDocument& document, const KeyReader& reader,
+                     SchedulerConfig& config) {
   const std::pair<const char*, SigmaKind> kinds[] = {
       {"use_karras_sigmas", SigmaKind::Karras},
       {"use_exponential_sigmas", SigmaKind::Exponential},
@@ -115,14 +105,36 @@ void read_sigmas(const ConfigDocument& document, const KeyReader& reader, Schedu
                      "false where another kind of sigmas is asked for");
     config.sigma_kind = kind;
   }
-  reader.boolean("use_lu_lambdas", config.asks_for_lu_lambdas);
-  // Every class looks for these two, whether it has them as settings of its own or not.
+  // Karras' go before Lu's, and these before the others: so diffusers asks.
+  if (reader.flag("use_lu_lambdas") && config.sigma_kind != SigmaKind::Karras) {
+    config.sigma_kind = SigmaKind::Lu;
+  }
+}
+
+/// Every class looks for these two, whether it has them as settings of its own or not, but only
+/// where it spreads sigmas between them.
+void read_sigma_ends(const ConfigDocument& document, const KeyReader& reader,
+                     SchedulerConfig& config) {
+  const SigmaKind kind = config.sigma_kind;
+  if (kind == SigmaKind::Plain || kind == SigmaKind::Lu) return;
+  if (kind == SigmaKind::Karras && config.karras_ignores_ends) return;
   for (auto [key, value] :
        {std::pair("sigma_min", &config.sigma_min), std::pair("sigma_max", &config.sigma_max)}) {
     if (!reader.given(key)) continue;
     *value = document.number(key);
-    document.require(**value > 0.0 && std::isfinite(**value), key, "a number above 0");
+    document.require(**value > 0.0, key, "a number above 0");
   }
+}
+
+void read_sigmas(const ConfigDocument& document, const KeyReader& reader, SchedulerConfig& config) {
+  reader.word<TimestepSpacing>("timestep_spacing",
+                               {{"linspace", TimestepSpacing::Linspace},
+                                {"leading", TimestepSpacing::Leading},
+                                {"trailing", TimestepSpacing::Trailing}},
+                               config.timestep_spacing);
+  reader.integer("steps_offset", -kMaxTrainTimesteps, kMaxTrainTimesteps, config.steps_offset);
+  read_sigma_kind(document, reader, config);
+  read_sigma_ends(document, reader, config);
   reader.word<FinalSigma>("final_sigmas_type",
                           {{"zero", FinalSigma::Zero}, {"sigma_min", FinalSigma::SigmaMin}},
                           config.final_sigma);
@@ -133,19 +145,25 @@ void read_sigmas(const ConfigDocument& document, const KeyReader& reader, Schedu
 }
 
 void read_clipping(const KeyReader& reader, SchedulerConfig& config) {
-  constexpr double kMax = std::numeric_limits<float>::max();
   reader.boolean("set_alpha_to_one", config.set_alpha_to_one);
   reader.boolean("clip_sample", config.clip_sample);
-  reader.number("clip_sample_range", 0.0, kMax, config.clip_sample_range);
+  reader.number("clip_sample_range", config.clip_sample_range);
   reader.boolean("thresholding", config.thresholding);
-  reader.number("dynamic_thresholding_ratio", 0.0, 1.0, config.dynamic_thresholding_ratio);
-  reader.number("sample_max_value", 0.0, kMax, config.sample_max_value);
+  reader.fraction("dynamic_thresholding_ratio", config.dynamic_thresholding_ratio);
+  reader.number("sample_max_value", config.sample_max_value);
 }
 
 void read_solver(const ConfigDocument& document, const KeyReader& reader, const SchedulerKeys& keys,
                  SchedulerConfig& config) {
   reader.integer("solver_order", 1, 3, config.solver_order);
-  reader.word("algorithm_type", keys.algorithms, config.is_stochastic);
+  reader.word("algorithm_type", keys.algorithms, config.algorithm);
+  if (integrates_noise(config.algorithm)) {
+    document.require(config.final_sigma == FinalSigma::SigmaMin, "final_sigmas_type",
+                     "sigma_min with an algorithm_type that is not one of ++");
+  }
+  if (config.algorithm == SolverAlgorithm::SdeDpmSolver) {
+    document.require(config.solver_order < 3, "solver_order", "1 or 2 with sde-dpmsolver");
+  }
   reader.word("solver_type", keys.solver_types, config.solver_type);
   reader.boolean("lower_order_final", config.lower_order_final);
   reader.boolean("euler_at_final", config.euler_at_final);
@@ -158,18 +176,27 @@ void read_solver(const ConfigDocument& document, const KeyReader& reader, const 
   }
 }
 
+/// Only variances that the UNet does not predict. A word that diffusers does not know means
+/// fixed_small to it, and the solvers look at none of them.
+void read_variance(const ConfigDocument& document, const KeyReader& reader,
+                   SchedulerConfig& config) {
+  if (!reader.takes("variance_type")) return;
+  const std::string got = document.text("variance_type");
+  document.require(got != "learned" && got != "learned_range", "variance_type",
+                   "a variance that is not learned");
+  const Words<VarianceType> words = {{"fixed_small_log", VarianceType::FixedSmallLog},
+                                     {"fixed_large", VarianceType::FixedLarge},
+                                     {"fixed_large_log", VarianceType::FixedLargeLog}};
+  for (const auto& [name, each] : words) {
+    if (got == name) config.variance_type = each;
+  }
+}
+
 void read_of_one_class(const KeyReader& reader, SchedulerConfig& config) {
   reader.boolean("skip_prk_steps", config.skip_prk_steps);
   reader.integer("original_inference_steps", 1, config.num_train_timesteps,
                  config.original_inference_steps);
-  reader.number("timestep_scaling", 0.0, std::numeric_limits<float>::max(),
-                config.timestep_scaling);
-  reader.word("variance_type",
-              Words<VarianceType>{{"fixed_small", VarianceType::FixedSmall},
-                                  {"fixed_small_log", VarianceType::FixedSmallLog},
-                                  {"fixed_large", VarianceType::FixedLarge},
-                                  {"fixed_large_log", VarianceType::FixedLargeLog}},
-              config.variance_type);
+  reader.number("timestep_scaling", config.timestep_scaling);
   reader.refuse_flag("use_flow_sigmas");
   reader.refuse_flag("use_dynamic_shifting");
   reader.refuse_value("shift_terminal");
@@ -177,6 +204,20 @@ void read_of_one_class(const KeyReader& reader, SchedulerConfig& config) {
 }
 
 }  // namespace
+
+bool integrates_noise(SolverAlgorithm algorithm) {
+  return algorithm == SolverAlgorithm::DpmSolver || algorithm == SolverAlgorithm::SdeDpmSolver;
+}
+
+ConfigDocument without_defaults(const ConfigDocument& document) {
+  std::vector<std::pair<std::string, std::string>> changes;
+  if (document.has("_use_default_values")) {
+    for (const std::string& key : document.texts("_use_default_values")) {
+      changes.emplace_back(key, "null");
+    }
+  }
+  return document.with(changes);
+}
 
 SchedulerConfig read_scheduler_config(const ConfigDocument& document, const SchedulerKeys& keys,
                                       const SchedulerConfig& defaults) {
@@ -186,6 +227,7 @@ SchedulerConfig read_scheduler_config(const ConfigDocument& document, const Sche
   read_sigmas(document, reader, config);
   read_clipping(reader, config);
   read_solver(document, reader, keys, config);
+  read_variance(document, reader, config);
   read_of_one_class(reader, config);
   return config;
 }

@@ -16,6 +16,9 @@ enum class PredictionType { Epsilon, Sample, VPrediction };
 enum class TimestepSpacing { Linspace, Leading, Trailing };
 enum class SigmaKind { Plain, Karras, Exponential, Beta, Lu };
 enum class FinalSigma { Zero, SigmaMin };
+/// Of DPM-Solver; those named ++ integrate predictions of the clean latents, the others of the
+/// noise.
+enum class SolverAlgorithm { DpmSolverPlus, SdeDpmSolverPlus, DpmSolver, SdeDpmSolver };
 enum class SolverType { Midpoint, Heun, Bh1, Bh2 };
 enum class VarianceType { FixedSmall, FixedSmallLog, FixedLarge, FixedLargeLog };
 
@@ -33,9 +36,8 @@ struct SchedulerConfig {
   TimestepSpacing timestep_spacing = TimestepSpacing::Linspace;
   int steps_offset = 0;
   SigmaKind sigma_kind = SigmaKind::Plain;
-  bool asks_for_lu_lambdas = false;
-  std::optional<double> sigma_min, sigma_max;  // ends of Karras, exponential and beta sigmas
   bool karras_ignores_ends = false;            // a quirk of LMS and DPM++ SDE
+  std::optional<double> sigma_min, sigma_max;  // the ends of sigma_kind; absent: the schedule's
   FinalSigma final_sigma = FinalSigma::Zero;
   bool log_linear_interpolation = false;  // Euler: interpolation_type
   bool continuous_timesteps = false;      // Euler: timestep_type, with v_prediction
@@ -53,7 +55,7 @@ struct SchedulerConfig {
   double timestep_scaling = 10.0;                         // LCM
 
   int solver_order = 2;
-  bool is_stochastic = false;  // algorithm_type sde-dpmsolver++
+  SolverAlgorithm algorithm = SolverAlgorithm::DpmSolverPlus;
   SolverType solver_type = SolverType::Midpoint;
   bool lower_order_final = true;
   bool euler_at_final = false;
@@ -71,9 +73,14 @@ struct SchedulerKeys {
   std::vector<std::string_view> keys;  // besides those that every class takes
   Words<BetaSchedule> beta_schedules;
   Words<PredictionType> prediction_types;
-  Words<bool> algorithms;  // whether stochastic
+  Words<SolverAlgorithm> algorithms;
   Words<SolverType> solver_types;
 };
+
+bool integrates_noise(SolverAlgorithm algorithm);
+
+/// The document without what diffusers wrote down as not given by the user (_use_default_values).
+ConfigDocument without_defaults(const ConfigDocument& document);
 
 /// The settings of a class that takes `keys` and has `defaults` for those that the file has not.
 /// Throws Error(BadModel) that names file and key for a wrong type, a value out of range and a

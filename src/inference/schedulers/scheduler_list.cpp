@@ -28,14 +28,19 @@ const Words<SolverType> kUniPcTypes = {{"bh1", SolverType::Bh1},
                                        {"heun", SolverType::Bh2},
                                        {"logrho", SolverType::Bh2}};
 
+const Words<SolverAlgorithm> kDpmAlgorithms = {
+    {"dpmsolver++", SolverAlgorithm::DpmSolverPlus},
+    {"sde-dpmsolver++", SolverAlgorithm::SdeDpmSolverPlus},
+    {"dpmsolver", SolverAlgorithm::DpmSolver},
+    {"deis", SolverAlgorithm::DpmSolverPlus}};
+
 using Keys = std::vector<std::string_view>;
 
 const Keys kSpacing = {"timestep_spacing", "steps_offset"};
 const Keys kKinds = {"use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas"};
 const Keys kClipping = {"clip_sample", "clip_sample_range"};
 const Keys kThresholding = {"thresholding", "dynamic_thresholding_ratio", "sample_max_value"};
-const Keys kSolver = {"solver_order", "solver_type", "lower_order_final", "use_flow_sigmas",
-                      "use_dynamic_shifting"};
+const Keys kSolver = {"solver_order", "solver_type", "lower_order_final", "use_flow_sigmas"};
 
 Keys joined(std::initializer_list<Keys> lists) {
   Keys all;
@@ -123,14 +128,16 @@ SchedulerClass lms() {
 }
 
 SchedulerClass dpm_multistep() {
-  // algorithm_type is the name's to decide.
-  SchedulerKeys keys = keys_of({kSpacing,
-                                kKinds,
-                                kThresholding,
-                                kSolver,
-                                {"euler_at_final", "use_lu_lambdas", "final_sigmas_type",
-                                 "lambda_min_clipped", "variance_type", "rescale_betas_zero_snr"}});
+  SchedulerKeys keys =
+      keys_of({kSpacing,
+               kKinds,
+               kThresholding,
+               kSolver,
+               {"algorithm_type", "euler_at_final", "use_lu_lambdas", "final_sigmas_type",
+                "lambda_min_clipped", "variance_type", "rescale_betas_zero_snr"}});
   keys.solver_types = kDpmTypes;
+  keys.algorithms = kDpmAlgorithms;
+  keys.algorithms.emplace_back("sde-dpmsolver", SolverAlgorithm::SdeDpmSolver);
   return {"DPMSolverMultistepScheduler", make_dpm_multistep, count_clipped_solver, keys, {}};
 }
 
@@ -143,7 +150,7 @@ SchedulerClass dpm_singlestep() {
                kSolver,
                {"algorithm_type", "final_sigmas_type", "lambda_min_clipped", "variance_type"}});
   keys.solver_types = kDpmTypes;
-  keys.algorithms = {{"dpmsolver++", false}, {"sde-dpmsolver++", true}, {"deis", false}};
+  keys.algorithms = kDpmAlgorithms;
   return {"DPMSolverSinglestepScheduler", make_dpm_singlestep, count_steps, keys, defaults};
 }
 
@@ -166,12 +173,13 @@ SchedulerClass dpm2_ancestral() {
 }
 
 SchedulerClass unipc() {
-  SchedulerKeys keys = keys_of({kSpacing,
-                                kKinds,
-                                kThresholding,
-                                kSolver,
-                                {"predict_x0", "disable_corrector", "solver_p", "shift_terminal",
-                                 "final_sigmas_type", "rescale_betas_zero_snr"}});
+  SchedulerKeys keys =
+      keys_of({kSpacing,
+               kKinds,
+               kThresholding,
+               kSolver,
+               {"predict_x0", "disable_corrector", "solver_p", "shift_terminal",
+                "use_dynamic_shifting", "final_sigmas_type", "rescale_betas_zero_snr"}});
   keys.solver_types = kUniPcTypes;
   return {"UniPCMultistepScheduler", make_unipc, count_solver, keys, {}};
 }
@@ -179,7 +187,9 @@ SchedulerClass unipc() {
 SchedulerClass deis() {
   SchedulerKeys keys = keys_of({kSpacing, kKinds, kThresholding, kSolver, {"algorithm_type"}});
   keys.solver_types = kDpmTypes;
-  keys.algorithms = {{"deis", false}, {"dpmsolver", false}, {"dpmsolver++", false}};
+  keys.algorithms = {{"deis", SolverAlgorithm::DpmSolverPlus},
+                     {"dpmsolver", SolverAlgorithm::DpmSolverPlus},
+                     {"dpmsolver++", SolverAlgorithm::DpmSolverPlus}};
   return {"DEISMultistepScheduler", make_deis, count_solver, keys, {}};
 }
 
@@ -199,11 +209,6 @@ SchedulerClass lcm() {
 SchedulerClass tcd() {
   return {"TCDScheduler", make_tcd, count_steps, distilled_keys(),
           stable_diffusion_betas(BetaSchedule::ScaledLinear)};
-}
-
-SchedulerName named(const char* name, const char* class_name, bool has_karras_sigmas = false,
-                    std::optional<bool> is_stochastic = std::nullopt) {
-  return {name, class_name, has_karras_sigmas, is_stochastic};
 }
 
 }  // namespace
@@ -226,34 +231,43 @@ const SchedulerClass* find_scheduler_class(const std::string& class_name) {
 }
 
 const std::vector<SchedulerName>& scheduler_names() {
+  static const std::pair<std::string, std::string> karras = {"use_karras_sigmas", "true"};
+  static const std::pair<std::string, std::string> plus = {"algorithm_type", R"("dpmsolver++")"};
+  static const std::pair<std::string, std::string> sde_plus = {"algorithm_type",
+                                                               R"("sde-dpmsolver++")"};
+  static const std::pair<std::string, std::string> dpm = {"algorithm_type", R"("dpmsolver")"};
+  static const std::pair<std::string, std::string> sde_dpm = {"algorithm_type",
+                                                              R"("sde-dpmsolver")"};
   static const std::vector<SchedulerName> names = {
-      named("euler", "EulerDiscreteScheduler"),
-      named("euler_karras", "EulerDiscreteScheduler", /*has_karras_sigmas=*/true),
-      named("euler_a", "EulerAncestralDiscreteScheduler"),
-      named("heun", "HeunDiscreteScheduler"),
-      named("heun_karras", "HeunDiscreteScheduler", true),
-      named("ddim", "DDIMScheduler"),
-      named("ddpm", "DDPMScheduler"),
-      named("pndm", "PNDMScheduler"),
-      named("lms", "LMSDiscreteScheduler"),
-      named("lms_karras", "LMSDiscreteScheduler", true),
-      named("dpmpp_2m", "DPMSolverMultistepScheduler", false, /*is_stochastic=*/false),
-      named("dpmpp_2m_karras", "DPMSolverMultistepScheduler", true, false),
-      named("dpmpp_2m_sde", "DPMSolverMultistepScheduler", false, true),
-      named("dpmpp_2m_sde_karras", "DPMSolverMultistepScheduler", true, true),
-      named("dpmpp_2s", "DPMSolverSinglestepScheduler"),
-      named("dpmpp_2s_karras", "DPMSolverSinglestepScheduler", true),
-      named("dpmpp_sde", "DPMSolverSDEScheduler"),
-      named("dpmpp_sde_karras", "DPMSolverSDEScheduler", true),
-      named("dpm2", "KDPM2DiscreteScheduler"),
-      named("dpm2_karras", "KDPM2DiscreteScheduler", true),
-      named("dpm2_a", "KDPM2AncestralDiscreteScheduler"),
-      named("dpm2_a_karras", "KDPM2AncestralDiscreteScheduler", true),
-      named("unipc", "UniPCMultistepScheduler"),
-      named("unipc_karras", "UniPCMultistepScheduler", true),
-      named("deis", "DEISMultistepScheduler"),
-      named("lcm", "LCMScheduler"),
-      named("tcd", "TCDScheduler"),
+      {"euler", "EulerDiscreteScheduler", {}},
+      {"euler_karras", "EulerDiscreteScheduler", {karras}},
+      {"euler_a", "EulerAncestralDiscreteScheduler", {}},
+      {"heun", "HeunDiscreteScheduler", {}},
+      {"heun_karras", "HeunDiscreteScheduler", {karras}},
+      {"ddim", "DDIMScheduler", {}},
+      {"ddpm", "DDPMScheduler", {}},
+      {"pndm", "PNDMScheduler", {}},
+      {"lms", "LMSDiscreteScheduler", {}},
+      {"lms_karras", "LMSDiscreteScheduler", {karras}},
+      {"dpmpp_2m", "DPMSolverMultistepScheduler", {plus}},
+      {"dpmpp_2m_karras", "DPMSolverMultistepScheduler", {plus, karras}},
+      {"dpmpp_2m_sde", "DPMSolverMultistepScheduler", {sde_plus}},
+      {"dpmpp_2m_sde_karras", "DPMSolverMultistepScheduler", {sde_plus, karras}},
+      {"dpm_2m", "DPMSolverMultistepScheduler", {dpm}},
+      {"dpm_2m_sde", "DPMSolverMultistepScheduler", {sde_dpm}},
+      {"dpmpp_2s", "DPMSolverSinglestepScheduler", {}},
+      {"dpmpp_2s_karras", "DPMSolverSinglestepScheduler", {karras}},
+      {"dpmpp_sde", "DPMSolverSDEScheduler", {}},
+      {"dpmpp_sde_karras", "DPMSolverSDEScheduler", {karras}},
+      {"dpm2", "KDPM2DiscreteScheduler", {}},
+      {"dpm2_karras", "KDPM2DiscreteScheduler", {karras}},
+      {"dpm2_a", "KDPM2AncestralDiscreteScheduler", {}},
+      {"dpm2_a_karras", "KDPM2AncestralDiscreteScheduler", {karras}},
+      {"unipc", "UniPCMultistepScheduler", {}},
+      {"unipc_karras", "UniPCMultistepScheduler", {karras}},
+      {"deis", "DEISMultistepScheduler", {}},
+      {"lcm", "LCMScheduler", {}},
+      {"tcd", "TCDScheduler", {}},
   };
   return names;
 }

@@ -1,7 +1,8 @@
 #pragma once
 
 #include <memory>
-#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "inference/schedulers/scheduler.h"
@@ -22,8 +23,7 @@ struct SchedulerClass {
 struct SchedulerName {
   const char* name;  // euler_karras
   const char* class_name;
-  bool has_karras_sigmas = false;     // false: as the folder says
-  std::optional<bool> is_stochastic;  // absent: as the folder says
+  std::vector<std::pair<std::string, std::string>> settings;  // keys and their values as JSON
 };
 
 /// The class of a name of diffusers; nullptr: none of ours.

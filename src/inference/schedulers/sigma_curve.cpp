@@ -47,15 +47,12 @@ std::vector<double> lu(double highest, double lowest, int count) {
   return sigmas;
 }
 
-/// The folder's own ends replace the schedule's where the class looks for them.
+/// The folder's own ends replace the schedule's.
 SpacedSigmas spread_between(const SchedulerConfig& config, const SigmaCurve& curve, double highest,
                             double lowest, int steps) {
-  const bool has_ends = config.sigma_kind != SigmaKind::Lu &&
-                        !(config.sigma_kind == SigmaKind::Karras && config.karras_ignores_ends);
   SpacedSigmas spaced;
-  spaced.sigmas =
-      spread_sigmas(config.sigma_kind, has_ends ? config.sigma_max.value_or(highest) : highest,
-                    has_ends ? config.sigma_min.value_or(lowest) : lowest, steps);
+  spaced.sigmas = spread_sigmas(config.sigma_kind, config.sigma_max.value_or(highest),
+                                config.sigma_min.value_or(lowest), steps);
   spaced.timesteps = curve.timesteps_of(spaced.sigmas);
   return spaced;
 }

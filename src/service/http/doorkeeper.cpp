@@ -36,7 +36,9 @@ Entry Doorkeeper::judge(const RequestHead& head, const std::string& address,
     return entry;
   }
   if (keys_ != nullptr && (match.route == nullptr || match.route->needs_key)) {
-    auto verdict = keys_->admit(head.fields, address, std::chrono::steady_clock::now());
+    const bool takes_place = match.route != nullptr && match.route->makes_pictures;
+    auto verdict =
+        keys_->admit(head.fields, address, std::chrono::steady_clock::now(), takes_place);
     if (const auto* refusal = std::get_if<KeyRefusal>(&verdict)) {
       entry.reply = error_reply(refusal->error, request_id, refusal->retry_after_s);
       return entry;

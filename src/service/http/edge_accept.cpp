@@ -46,7 +46,7 @@ void EdgeLoop::accept_all() {
 /// Done where the next call has a better chance.
 Listener::Refusal EdgeLoop::make_room_after(int accept_error) {
   if (accept_error != EMFILE && accept_error != ENFILE) return Listener::Refusal::Failed;
-  if (evict_oldest_idle()) return Listener::Refusal::Done;
+  if (evict_oldest_idle(nullptr)) return Listener::Refusal::Done;
   const Listener::Refusal outcome = listener_.refuse_next(answerer_.too_many_connections());
   if (outcome == Listener::Refusal::Done) ++changed_counters().connections_refused;
   return outcome;
@@ -72,10 +72,10 @@ void EdgeLoop::admit(AcceptedSocket accepted) {
   const bool is_address_full = settings_.max_connections_per_address &&
                                of_address != connections_of_address_.end() &&
                                of_address->second >= *settings_.max_connections_per_address;
-  if (is_address_full ||
-      (limited_connections_ >= settings_.max_connections && !evict_oldest_idle())) {
-    return refuse_connection(std::move(accepted));
-  }
+  const bool has_place = is_address_full ? evict_oldest_idle(&accepted.address)
+                                         : limited_connections_ < settings_.max_connections ||
+                                               evict_oldest_idle(nullptr);
+  if (!has_place) return refuse_connection(std::move(accepted));
 
   changed_counters().connections_open = ++limited_connections_;
   ++connections_of_address_[accepted.address];
@@ -107,12 +107,13 @@ void EdgeLoop::refuse_connection(AcceptedSocket accepted) {
   watch(connection, EPOLL_CTL_ADD);
 }
 
-/// Only connections between two requests: a client that has sent nothing yet may be about to. Not
-/// one whose next request is here already.
-bool EdgeLoop::evict_oldest_idle() {
+/// Of one address, where it is given. Only connections between two requests: a client that has sent
+/// nothing yet may be about to. Not one whose next request is here already.
+bool EdgeLoop::evict_oldest_idle(const std::string* address) {
   Connection* oldest = nullptr;
   for (auto& [fd, connection] : connections_) {
     if (connection->phase != Phase::Idle) continue;
+    if (address != nullptr && connection->address != *address) continue;
     const bool is_older = oldest == nullptr || connection->idle_since < oldest->idle_since;
     if (is_older && !has_unread_input(fd)) oldest = connection.get();
   }

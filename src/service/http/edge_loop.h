@@ -63,7 +63,7 @@ class EdgeLoop {
   void admit(AcceptedSocket accepted);
   void refuse_connection(AcceptedSocket accepted);
   Listener::Refusal make_room_after(int accept_error);
-  bool evict_oldest_idle();
+  bool evict_oldest_idle(const std::string* address);
   void pause_accepting();
   void accept_again();
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct HttpRequest {
   std::string body;
   std::string request_id;  // the client's own where it is well-formed, else a fresh one
   std::string client;      // the name of the API key; empty where no key is asked for
+  /// Of the key's concurrency, where the route makes pictures. It is free again with the reply, or
+  /// later where the handler leaves it to work that goes on.
+  std::shared_ptr<void> key_place;
   std::vector<std::string> path_parameters;  // what the route's {...} matched, in order
   std::chrono::steady_clock::time_point arrived_at;
   /// Whether the client has closed its sending side or the connection. Cheap: may be asked every
@@ -54,6 +58,7 @@ struct Route {
   bool is_management = false;  // health and metrics: answered by threads of their own
   /// Metrics: where there is a management port, only there. Health is on both.
   bool moves_to_management_port = false;
+  bool makes_pictures = false;  // takes a place of its key's concurrency
 };
 
 /// The HTTP status of an error's code, as the README's table has it.

@@ -25,7 +25,7 @@ struct EdgeDeadlines {
   std::chrono::milliseconds reply{30000};        // without a byte of the reply taken
   std::chrono::milliseconds linger{1000};        // without a byte, after a reply that closes
   std::chrono::milliseconds linger_total{5000};  // however much still comes
-  std::chrono::milliseconds ending{5000};        // what is handled when the service stops, at least
+  std::chrono::milliseconds ending{1000};        // what is handled when the service stops, at least
 };
 
 /// One reply that was sent, for the metrics. The access line is logged by the server itself.

@@ -55,6 +55,7 @@ HttpRequest request_of(Connection& connection) {
   request.body = std::move(connection.reader.body());
   request.request_id = connection.request_id;
   request.client = connection.entry.lease.client;
+  request.key_place = connection.entry.lease.place;
   request.path_parameters = std::move(connection.entry.path_parameters);
   request.arrived_at = connection.arrived_at;
   request.is_client_gone = [fd = connection.fd()] { return is_peer_gone(fd); };
@@ -65,11 +66,11 @@ HttpRequest request_of(Connection& connection) {
 /// once, by another connection.
 void release_with(HttpReply& reply, KeyLease& lease) {
   if (!reply.stream) {
-    lease.releases.reset();
+    lease.place.reset();
     return;
   }
   reply.stream = [stream = std::move(reply.stream),
-                  place = std::move(lease.releases)](const StreamWriter& write) mutable {
+                  place = std::move(lease.place)](const StreamWriter& write) mutable {
     stream(write);
     place.reset();
   };
@@ -91,9 +92,7 @@ HttpReply RequestAnswerer::run_handler(Connection& connection) const {
   if (connection.entry.reply) return std::move(*connection.entry.reply);
   const std::string& id = connection.request_id;
   try {
-    HttpReply reply = connection.entry.route->handler(request_of(connection));
-    release_with(reply, connection.entry.lease);
-    return reply;
+    return connection.entry.route->handler(request_of(connection));
   } catch (const Error& error) {
     if (status_of(error.code()) == 500) {
       log_fault(connection, "request failed",
@@ -123,10 +122,14 @@ bool RequestAnswerer::answer(Connection& connection, const std::function<bool()>
   const auto send = [&](const char* data, std::size_t size) {
     return send_patiently(connection.fd(), data, size, deadlines_.reply);
   };
+  const auto handle = [&] {
+    HttpReply reply = run_handler(connection);
+    release_with(reply, connection.entry.lease);
+    return reply;
+  };
   SentReply sent;
   try {
-    sent = ssd1b::answer(
-        head, [&] { return run_handler(connection); }, frame, send);
+    sent = ssd1b::answer(head, handle, frame, send);
     if (!sent.fault.empty()) log_fault(connection, "a streamed reply broke off", sent.fault);
     record(connection, sent.status, sent.bytes, sent.is_whole);
   } catch (const std::exception& error) {  // no memory: this connection pays
@@ -145,9 +148,10 @@ std::string RequestAnswerer::refusal(const Connection& connection, const HttpRep
 
 std::string RequestAnswerer::too_many_connections() const {
   const std::string id = random_id();
-  const HttpReply reply = error_reply(
-      Error(ErrorCode::TooManyConnections, "the service has as many connections as it may have"),
-      id);
+  const HttpReply reply =
+      error_reply(Error(ErrorCode::TooManyConnections,
+                        "there are as many connections as there may be, in all or of this address"),
+                  id);
   return render_refusal(reply, {/*keeps_connection=*/false, fixed_headers(id)});
 }
 

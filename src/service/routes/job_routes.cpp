@@ -13,8 +13,7 @@
 namespace ssd1b {
 namespace {
 
-// How long a stream is silent at most. Only writing tells that a listener is gone, who until then
-// has one of its key's places.
+// How long a stream is silent at most. Only writing tells that a listener is gone.
 constexpr std::chrono::seconds kKeepAlive{1};
 
 std::shared_ptr<TrackedJob> find_job(const Service& service, const HttpRequest& http) {
@@ -66,7 +65,7 @@ HttpReply post_job(const Service& service, const HttpRequest& http) {
   std::vector<GenerationRequest> pictures = request.pictures;
   const auto job = service.jobs().add(http.client, std::move(request));
   try {
-    job->follow(service.dispatcher().submit(std::move(pictures), ticket));
+    job->follow(service.dispatcher().submit(std::move(pictures), ticket), http.key_place);
   } catch (const std::exception&) {
     service.jobs().remove(job->id());  // it was not accepted: there is no job
     throw;
@@ -104,11 +103,14 @@ HttpReply delete_job(const Service& service, const HttpRequest& http) {
 
 HttpReply get_job_events(const Service& service, const HttpRequest& http) {
   const auto job = find_job(service, http);
+  const std::uint64_t last_id = last_event_id(http, *job);
   HttpReply reply;
+  if (job->ended_at() && last_id == job->last_event_id()) {
+    reply.status = 204;  // ends the attempts of a browser's EventSource to connect again
+    return reply;
+  }
   reply.content_type = "text/event-stream";
-  reply.stream = [job, last_id = last_event_id(http, *job)](const StreamWriter& write) {
-    write_events(*job, last_id, write);
-  };
+  reply.stream = [job, last_id](const StreamWriter& write) { write_events(*job, last_id, write); };
   return reply;
 }
 

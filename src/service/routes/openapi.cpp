@@ -134,9 +134,11 @@ Json job_paths() {
   const Json get = operation("getJob", "How far it is", responses("200", job, {404}));
   const Json remove = operation("deleteJob", "Ends it, or forgets it where it has ended",
                                 responses("204", answer("Done", {}), {404}));
-  const Json events =
+  Json events =
       operation("getJobEvents", "Server-sent events: queued, step, succeeded, failed, cancelled",
                 responses("200", answer("Events", {{"text/event-stream", Json::object()}}), {404}));
+  events["responses"]["204"] =
+      answer("The last event was Last-Event-ID: there will be no more", {});
   const Json image =
       operation("getJobImage", "What /generate-image would have answered",
                 responses("200", picture_answer("The picture, or JSON", all_formats_and("Images")),

@@ -53,21 +53,27 @@ HttpReply get_linked_picture(const Service& service, const HttpRequest& http) {
   return reply;
 }
 
+Route making_pictures(const char* pattern, HttpHandler handler) {
+  Route route{"POST", pattern, std::move(handler)};
+  route.makes_pictures = true;
+  return route;
+}
+
 std::vector<Route> picture_routes(const Shared& service) {
-  return {{"POST", "/generate-image", pictures_in(service, native_dialect())},
-          {"POST", "/v1/images/generations", pictures_in(service, openai_dialect())},
+  return {making_pictures("/generate-image", pictures_in(service, native_dialect())),
+          making_pictures("/v1/images/generations", pictures_in(service, openai_dialect())),
           {"GET", "/v1/images/{id}/content",
            [service](const HttpRequest& http) { return get_linked_picture(*service, http); }},
-          {"POST", "/", pictures_in(service, hugging_face_dialect())},
-          {"POST", "/models/{name...}", pictures_in(service, hugging_face_dialect())},
-          {"POST", "/v1/ssd-1b", pictures_in(service, segmind_dialect())}};
+          making_pictures("/", pictures_in(service, hugging_face_dialect())),
+          making_pictures("/models/{name...}", pictures_in(service, hugging_face_dialect())),
+          making_pictures("/v1/ssd-1b", pictures_in(service, segmind_dialect()))};
 }
 
 std::vector<Route> job_routes(const Shared& service) {
   const auto with = [service](HttpReply (*handler)(const Service&, const HttpRequest&)) {
     return [service, handler](const HttpRequest& http) { return handler(*service, http); };
   };
-  return {{"POST", "/v1/jobs", with(post_job)},
+  return {making_pictures("/v1/jobs", with(post_job)),
           {"GET", "/v1/jobs/{id}", with(get_job)},
           {"DELETE", "/v1/jobs/{id}", with(delete_job)},
           {"GET", "/v1/jobs/{id}/events", with(get_job_events)},

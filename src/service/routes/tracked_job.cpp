@@ -97,10 +97,11 @@ TrackedJob::TrackedJob(std::string id, std::string client, ImageRequest request,
       dispatcher_(dispatcher),
       created_at_(std::chrono::system_clock::now()) {}
 
-void TrackedJob::follow(std::vector<std::shared_ptr<Job>> jobs) {
+void TrackedJob::follow(std::vector<std::shared_ptr<Job>> jobs, std::shared_ptr<void> key_place) {
   {
     const std::lock_guard lock(mutex_);
     jobs_ = jobs;
+    key_place_ = std::move(key_place);
     const QueuePlace place = place_locked();
     add_event("queued", {{"position", place.position}, {"eta_ms", whole_ms(place)}});
   }
@@ -128,6 +129,7 @@ void TrackedJob::update() {
   }
   if (!has_ended(state_)) return;
   ended_at_ = Clock::now();
+  key_place_.reset();  // before anybody hears of the end
   finished_at_ = std::chrono::system_clock::now();
   if (state_ != JobState::Succeeded) fault_ = fault_of(jobs_);
   if (state_ == JobState::Failed) log_locked();

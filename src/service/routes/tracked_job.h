@@ -37,8 +37,9 @@ class TrackedJob : public std::enable_shared_from_this<TrackedJob> {
   const std::string& client() const { return client_; }
   const ImageRequest& request() const { return request_; }
 
-  /// The accepted pictures, whose changes become events from now on. Called once.
-  void follow(std::vector<std::shared_ptr<Job>> jobs);
+  /// The accepted pictures, whose changes become events from now on, and the place of their key's
+  /// concurrency, which the job gives back when it ends. Called once.
+  void follow(std::vector<std::shared_ptr<Job>> jobs, std::shared_ptr<void> key_place = nullptr);
 
   /// {"id", "status", "created_at", "started_at", "finished_at", "step", "steps", "request",
   /// "error", "position", "eta_ms"}.
@@ -77,6 +78,7 @@ class TrackedJob : public std::enable_shared_from_this<TrackedJob> {
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   std::vector<std::shared_ptr<Job>> jobs_;
+  std::shared_ptr<void> key_place_;
   JobState state_ = JobState::Queued;
   int step_ = 0;
   int steps_ = 0;

@@ -127,8 +127,8 @@ std::size_t count_fields(const Fields& fields, std::string_view name) {
 }
 
 MaybeFault judge_single_fields(const RequestHead& head) {
-  for (const char* name :
-       {"Host", "Content-Length", "Transfer-Encoding", "Content-Type", "Expect", "Authorization"}) {
+  for (const char* name : {"Host", "Content-Length", "Transfer-Encoding", "Content-Type", "Expect",
+                           "Authorization", "X-Api-Key"}) {
     const std::size_t count = count_fields(head.fields, name);
     if (count > 1) {
       return malformed("a head must have at most one " + std::string(name) + " field, got " +

@@ -66,12 +66,12 @@ class ApiKeys::State {
  public:
   void replace(const std::vector<KeyEntry>& entries);
   std::variant<KeyLease, KeyRefusal> admit(std::string_view key, const std::string& address,
-                                           Clock::time_point now);
+                                           Clock::time_point now, bool takes_place);
 
  private:
   std::shared_ptr<KeyUse> find(const KeyDigest& digest) const;
-  std::variant<KeyLease, KeyRefusal> lend(const std::shared_ptr<KeyUse>& use,
-                                          Clock::time_point now);
+  std::variant<KeyLease, KeyRefusal> lend(const std::shared_ptr<KeyUse>& use, Clock::time_point now,
+                                          bool takes_place);
   TokenBucket& tries_of(const std::string& address, Clock::time_point now);
 
   // Leases give their places back under it, and may outlive the keys.
@@ -117,7 +117,7 @@ TokenBucket& ApiKeys::State::tries_of(const std::string& address, Clock::time_po
 
 std::variant<KeyLease, KeyRefusal> ApiKeys::State::admit(std::string_view key,
                                                          const std::string& address,
-                                                         Clock::time_point now) {
+                                                         Clock::time_point now, bool takes_place) {
   const std::lock_guard lock(*mutex_);
   if (key.empty()) {
     return unauthorized("a key must be given as Authorization: Bearer KEY or as X-Api-Key: KEY");
@@ -131,16 +131,16 @@ std::variant<KeyLease, KeyRefusal> ApiKeys::State::admit(std::string_view key,
     tries.take();
     return unauthorized("the key must be one of this service's, got another");
   }
-  return lend(use, now);
+  return lend(use, now, takes_place);
 }
 
 std::variant<KeyLease, KeyRefusal> ApiKeys::State::lend(const std::shared_ptr<KeyUse>& use,
-                                                        Clock::time_point now) {
+                                                        Clock::time_point now, bool takes_place) {
   const KeyEntry& entry = use->entry;
-  if (entry.concurrency && use->running >= *entry.concurrency) {
-    return limited(
-        "this key may have at most " + std::to_string(*entry.concurrency) + " requests at a time",
-        1);
+  if (takes_place && entry.concurrency && use->running >= *entry.concurrency) {
+    return limited("this key may have at most " + std::to_string(*entry.concurrency) +
+                       " requests for pictures at a time",
+                   1);
   }
   if (use->bucket) {
     if (!use->bucket->has_token(now)) {
@@ -148,12 +148,13 @@ std::variant<KeyLease, KeyRefusal> ApiKeys::State::lend(const std::shared_ptr<Ke
     }
     use->bucket->take();
   }
+  if (!takes_place) return KeyLease{entry.name, nullptr};
   ++use->running;
-  std::shared_ptr<void> releases(nullptr, [use, mutex = mutex_](std::nullptr_t) {
+  std::shared_ptr<void> place(nullptr, [use, mutex = mutex_](std::nullptr_t) {
     const std::lock_guard lock(*mutex);
     --use->running;
   });
-  return KeyLease{entry.name, std::move(releases)};
+  return KeyLease{entry.name, std::move(place)};
 }
 
 ApiKeys::ApiKeys(std::filesystem::path path)
@@ -173,8 +174,8 @@ void ApiKeys::reload() {
 }
 
 std::variant<KeyLease, KeyRefusal> ApiKeys::admit(const Fields& fields, const std::string& address,
-                                                  Clock::time_point now) {
-  return state_->admit(shown_key(fields), address, now);
+                                                  Clock::time_point now, bool takes_place) {
+  return state_->admit(shown_key(fields), address, now, takes_place);
 }
 
 }  // namespace ssd1b

@@ -11,10 +11,10 @@
 
 namespace ssd1b {
 
-/// A request whose key was accepted. While it lives it counts against the key's concurrency.
+/// A request whose key was accepted.
 struct KeyLease {
-  std::string client;              // the key's name
-  std::shared_ptr<void> releases;  // gives the place back
+  std::string client;           // the key's name
+  std::shared_ptr<void> place;  // of the key's concurrency, until it is gone; of some requests
 };
 
 /// A request that was refused for its key or its rate.
@@ -38,9 +38,10 @@ class ApiKeys {
 
   /// Judges `Authorization: Bearer KEY` or `X-Api-Key: KEY` of a request from `address`. Takes the
   /// same time for every wrong key. After ten wrong ones in a second from one address further wrong
-  /// ones are 429; not right ones: behind a proxy many clients have one address.
+  /// ones are 429; not right ones: behind a proxy many clients have one address. Every request
+  /// counts against the key's rate, against its concurrency one that `takes_place`.
   std::variant<KeyLease, KeyRefusal> admit(const Fields& fields, const std::string& address,
-                                           Clock::time_point now);
+                                           Clock::time_point now, bool takes_place);
 
  private:
   class State;
