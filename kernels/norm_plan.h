@@ -67,8 +67,9 @@ inline void divide_rows(NormPlan& plan) {
   const std::int64_t batches = (plan.rows + batch - 1) / batch;
   std::int64_t of_chunk = (batches + few_chunks - 1) / few_chunks;
   plan.adds_apart = of_chunk > long_chunk;
-  if (plan.adds_apart)
+  if (plan.adds_apart) {
     of_chunk = std::max<std::int64_t>(2, (batches + most_chunks - 1) / most_chunks);
+  }
   plan.chunk_rows = std::max<std::int64_t>(1, of_chunk) * batch;
   plan.chunks = (plan.rows + plan.chunk_rows - 1) / plan.chunk_rows;
 }

@@ -46,8 +46,9 @@ Option seed(std::optional<std::uint64_t>& to) {
 
 std::vector<Option> joined(std::initializer_list<std::vector<Option>> lists) {
   std::vector<Option> result;
-  for (const std::vector<Option>& list : lists)
+  for (const std::vector<Option>& list : lists) {
     result.insert(result.end(), list.begin(), list.end());
+  }
   return result;
 }
 

@@ -1,4 +1,3 @@
-#include <utility>
 
 #include "wire/flat_object_reader.h"
 #include "wire/flat_object_writer.h"

@@ -1,6 +1,5 @@
 // Any bytes as what a connection receives. What the gate lets through must hold up before a second
 // reader and come out the same in any pieces.
-#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>

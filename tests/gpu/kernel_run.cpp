@@ -5,7 +5,6 @@
 #include <c10/core/InferenceMode.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <chrono>
 #include <iostream>
 #include <nlohmann/json.hpp>

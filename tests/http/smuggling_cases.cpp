@@ -1,7 +1,5 @@
 #include "http/smuggling_cases.h"
 
-#include <utility>
-
 namespace ssd1b {
 namespace {
 

@@ -5,7 +5,6 @@
 #include <initializer_list>
 #include <map>
 #include <string>
-#include <vector>
 
 #include "inference/weights/bind.h"
 #include "inference/weights/parameter.h"

@@ -10,7 +10,6 @@
 #include <ctime>
 #include <functional>
 #include <iostream>
-#include <map>
 #include <optional>
 
 #include "inference/layers/arrange_weights.h"

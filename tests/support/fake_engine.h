@@ -1,10 +1,8 @@
 #pragma once
 
 #include <chrono>
-#include <deque>
 #include <functional>
 #include <string>
-#include <unordered_map>
 #include <unordered_set>
 
 #include "ssd1b/engine.h"

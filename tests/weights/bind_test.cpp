@@ -5,10 +5,8 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
-#include <cmath>
 #include <fstream>
 #include <limits>
-#include <sstream>
 
 #include "inference/weights/parameter_home.h"
 #include "weights/probe_files.h"

@@ -6,7 +6,6 @@
 #include <memory>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "service/workers/dispatcher.h"
 #include "support/fake_engine.h"

@@ -183,8 +183,9 @@ KernelProof prove(Kernel kernel, int dtype, const Comparison& compare, double to
   try {
     proof.difference = compare();
     proof.is_used = proof.difference <= tolerance;  // not where it is NaN
-    if (!proof.is_used)
+    if (!proof.is_used) {
       proof.why_not = "it differs from ATen by more than " + std::to_string(tolerance);
+    }
   } catch (const c10::Error& error) {
     proof.why_not = error.what_without_backtrace();
   }

@@ -15,6 +15,7 @@
 #include "inference/weights/bind.h"
 #include "inference/weights/convert.h"
 #include "inference/weights/lora/lora.h"
+#include "inference/weights/time_ids.h"
 #include "logging/log.h"
 #include "ssd1b/request_limits.h"
 
@@ -76,10 +77,10 @@ void check_parts(const ModelFolder& folder, const TextEncoderConfig& first,
   folder.config("text_encoder_2")
       .require(second.projection_width > 0, "architectures",
                "CLIPTextModelWithProjection, which makes the pooled prompt");
-  document.require(
-      unet.pooled_width == second.projection_width, "projection_class_embeddings_input_dim",
-      "6 addition_time_embed_dim + projection_dim of text_encoder_2, " +
-          std::to_string(UNetConfig::kTimeIds * unet.time_id_width + second.projection_width));
+  document.require(unet.pooled_width == second.projection_width,
+                   "projection_class_embeddings_input_dim",
+                   "6 addition_time_embed_dim + projection_dim of text_encoder_2, " +
+                       std::to_string(kTimeIds * unet.time_id_width + second.projection_width));
   document.require(unet.in_channels == vae.latent_channels, "in_channels",
                    "latent_channels of the VAE, " + std::to_string(vae.latent_channels));
   document.require(unet.out_channels == vae.latent_channels, "out_channels",

@@ -7,6 +7,7 @@
 
 #include "inference/pipeline/device_work.h"
 #include "inference/tokenizer/unknown_words.h"
+#include "inference/weights/time_ids.h"
 
 namespace ssd1b {
 namespace {
@@ -25,13 +26,12 @@ bool ask_for_the_same(const GenerationRequest& a, const GenerationRequest& b,
 
 /// SDXL's micro-conditioning, [1, 6], in the order of diffusers' _get_add_time_ids.
 at::Tensor time_ids(const GenerationRequest& request, at::ScalarType dtype) {
-  const std::array<double, UNetConfig::kTimeIds> values = {
-      static_cast<double>(request.original_height_px),
-      static_cast<double>(request.original_width_px),
-      static_cast<double>(request.crop_top_px),
-      static_cast<double>(request.crop_left_px),
-      static_cast<double>(request.target_height_px),
-      static_cast<double>(request.target_width_px)};
+  const std::array<double, kTimeIds> values = {static_cast<double>(request.original_height_px),
+                                               static_cast<double>(request.original_width_px),
+                                               static_cast<double>(request.crop_top_px),
+                                               static_cast<double>(request.crop_left_px),
+                                               static_cast<double>(request.target_height_px),
+                                               static_cast<double>(request.target_width_px)};
   return at::tensor(at::ArrayRef<double>(values), at::dtype(at::kFloat)).to(dtype).unsqueeze(0);
 }
 

@@ -1,7 +1,5 @@
 #include "inference/text_encoder/text_encoder_config.h"
 
-#include <optional>
-
 namespace ssd1b {
 namespace {
 

@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "ssd1b/error.h"
+#include "inference/weights/time_ids.h"
 
 namespace ssd1b {
 namespace {
@@ -38,8 +38,7 @@ UNet::UNet(const UNetConfig& config_of)
     : config(config_of),
       conv_in(same_size_conv(config.in_channels, config.first_channels(), config.conv_in_kernel)),
       time_embedding(time_embedding_config(config)),
-      add_embedding(
-          {config.pooled_width + UNetConfig::kTimeIds * config.time_id_width, config.time_width}),
+      add_embedding({config.pooled_width + kTimeIds * config.time_id_width, config.time_width}),
       conv_norm_out(config.norm_groups, config.first_channels(), config.norm_eps),
       conv_out(
           same_size_conv(config.first_channels(), config.out_channels, config.conv_out_kernel)) {

@@ -5,6 +5,7 @@
 
 #include "inference/layers/diffusers_activation.h"
 #include "inference/unet/refuse_unbuilt.h"
+#include "inference/weights/time_ids.h"
 
 namespace ssd1b {
 namespace {
@@ -207,10 +208,10 @@ void read_embeddings(const ConfigDocument& document, const Levels& levels, UNetC
   config.time_id_width = document.integer("addition_time_embed_dim", {2, kMaxWidth});
   const std::int64_t inputs = document.integer("projection_class_embeddings_input_dim");
   document.require(
-      UNetConfig::kTimeIds * config.time_id_width < inputs && inputs <= 16 * kMaxWidth,
+      kTimeIds * config.time_id_width < inputs && inputs <= 16 * kMaxWidth,
       "projection_class_embeddings_input_dim",
       "more than 6 times addition_time_embed_dim and at most " + std::to_string(16 * kMaxWidth));
-  config.pooled_width = inputs - UNetConfig::kTimeIds * config.time_id_width;
+  config.pooled_width = inputs - kTimeIds * config.time_id_width;
 }
 
 void read_norms_and_convolutions(const ConfigDocument& document, UNetConfig& config) {

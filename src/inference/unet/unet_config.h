@@ -31,9 +31,6 @@ struct UNetBlockConfig {
 /// unet/config.json, with every default and every shorthand resolved. The defaults are those of
 /// diffusers' UNet2DConditionModel.
 struct UNetConfig {
-  /// Original height and width, crop at the top and left, target height and width.
-  static constexpr std::int64_t kTimeIds = 6;
-
   /// Throws Error(BadModel), naming file and key, for a value that is wrong and for one that these
   /// networks do not have.
   static UNetConfig from(const ConfigDocument& document);

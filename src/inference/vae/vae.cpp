@@ -2,8 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include <algorithm>
-
 #include "inference/layers/cuda_kernels.h"
 #include "ssd1b/error.h"
 

@@ -1,6 +1,5 @@
 #include "inference/weights/bind.h"
 
-#include <map>
 #include <unordered_map>
 #include <utility>
 

@@ -1,7 +1,6 @@
 #include "inference/weights/safetensors_file.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 #include "inference/weights/regular_file.h"

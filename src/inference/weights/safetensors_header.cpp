@@ -192,8 +192,9 @@ class HeaderReader : public nlohmann::json_sax<Json> {
     for (const std::uint64_t size : *entry_.shape) {
       const bool fits = size <= std::uint64_t{INT64_MAX} &&
                         (has_zero || !__builtin_mul_overflow(bits, size, &bits));
-      if (!fits)
+      if (!fits) {
         fail("has a shape whose size overflows, got a dimension of " + std::to_string(size));
+      }
       tensor.shape.push_back(static_cast<std::int64_t>(size));
     }
     if (has_zero) return 0;

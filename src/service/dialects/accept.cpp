@@ -19,8 +19,9 @@ std::string trimmed_lower(const std::string& text) {
 std::vector<std::string> split(const std::string& text, char separator) {
   std::vector<std::string> parts;
   std::istringstream stream(text);
-  for (std::string part; std::getline(stream, part, separator);)
+  for (std::string part; std::getline(stream, part, separator);) {
     parts.push_back(trimmed_lower(part));
+  }
   return parts;
 }
 

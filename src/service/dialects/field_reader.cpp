@@ -1,7 +1,6 @@
 #include "service/dialects/field_reader.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "ssd1b/request_limits.h"
 #include "utf8/utf8.h"

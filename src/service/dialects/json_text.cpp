@@ -155,8 +155,9 @@ class DocumentBuilder final : public nlohmann::json_sax<Json> {
   /// `position` counts the bytes read, the wrong one included.
   std::string what_is_at(std::size_t position) const {
     if (text_.find_first_not_of(" \t\r\n") == std::string::npos) return "it is empty";
-    if (position > text_.size())
+    if (position > text_.size()) {
       return "it ends too early, at byte " + std::to_string(text_.size());
+    }
     const auto byte = static_cast<unsigned char>(text_[position == 0 ? 0 : position - 1]);
     const std::string at = " at byte " + std::to_string(position);
     if (byte >= 0x80) return "not valid UTF-8, or a character outside of a string," + at;

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <memory>
-
 #include "service/http/http.h"
 #include "service/routes/service.h"
 

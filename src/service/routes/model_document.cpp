@@ -1,6 +1,5 @@
 #include "service/routes/model_document.h"
 
-#include <algorithm>
 #include <limits>
 
 #include "service/dialects/picture_fields.h"

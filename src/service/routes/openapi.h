@@ -1,7 +1,5 @@
 #pragma once
 
-#include <optional>
-
 #include "service/dialects/image_request.h"
 #include "service/dialects/json_text.h"
 

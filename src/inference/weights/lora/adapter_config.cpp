@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 
 #include "inference/weights/name_matching.h"
-#include "ssd1b/error.h"
 
 namespace ssd1b {
 namespace {

@@ -1,6 +1,5 @@
 #include "inference/weights/lora/lora.h"
 
-#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <optional>

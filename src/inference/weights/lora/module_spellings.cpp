@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "inference/weights/name_matching.h"
+#include "inference/weights/single_file/ldm_unet.h"
 
 namespace ssd1b {
 namespace {
@@ -40,18 +41,20 @@ std::vector<int> resnet_counts(const std::vector<std::string>& modules, const st
   return counts;
 }
 
+/// What the ldm layout calls one of these by diffusers' name; nullptr where it is none of them.
+template <std::size_t Count>
+const char* ldm_name_of(const std::string& name,
+                        const std::array<std::pair<const char*, const char*>, Count>& names) {
+  for (const auto& [theirs, ours] : names) {
+    if (name == ours) return theirs;
+  }
+  return nullptr;
+}
+
 /// What stands behind a resnet's or a transformer's name.
 std::string ldm_tail(const std::string& tail) {
-  constexpr std::array<std::pair<const char*, const char*>, 4> kResnet = {{
-      {"conv1", "in_layers.2"},
-      {"time_emb_proj", "emb_layers.1"},
-      {"conv2", "out_layers.3"},
-      {"conv_shortcut", "skip_connection"},
-  }};
-  for (const auto& [name, ldm] : kResnet) {
-    if (tail == name) return ldm;
-  }
-  return tail;
+  const char* part = ldm_name_of(tail, kLdmResnetParts);
+  return part != nullptr ? part : tail;
 }
 
 /// Counts the ldm layout's blocks off the resnets of diffusers'.
@@ -112,20 +115,11 @@ std::string underscored(std::string name) {
 }
 
 std::map<std::string, std::string> ldm_names(const std::vector<std::string>& modules) {
-  static const std::map<std::string, std::string> outside = {
-      {"conv_in", "input_blocks.0.0"},
-      {"conv_out", "out.2"},
-      {"time_embedding.linear_1", "time_embed.0"},
-      {"time_embedding.linear_2", "time_embed.2"},
-      {"time_embedding.cond_proj", "time_embed.cond_proj"},
-      {"add_embedding.linear_1", "label_emb.0.0"},
-      {"add_embedding.linear_2", "label_emb.0.2"},
-  };
   const LdmPlaces places(modules);
   std::map<std::string, std::string> names;
   for (const std::string& module : modules) {
-    const auto found = outside.find(module);
-    const std::string name = found != outside.end() ? found->second : places.name_of(module);
+    const char* outer = ldm_name_of(module, kLdmOuterModules);
+    const std::string name = outer != nullptr ? outer : places.name_of(module);
     if (!name.empty()) names[module] = name;
   }
   return names;

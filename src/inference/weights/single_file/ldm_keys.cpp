@@ -38,7 +38,7 @@ bool LdmKeys::has_module(const std::string& module) const {
 
 std::int64_t LdmKeys::count(const std::string& list) const {
   std::int64_t n = 0;
-  while (has_module(list + "." + std::to_string(n))) ++n;
+  while (has_module(module_at(list, n))) ++n;
   return n;
 }
 
@@ -52,6 +52,10 @@ std::int64_t LdmKeys::size(const std::string& tensor, std::size_t dimension) con
                     (found == tensors_.end() ? "none" : text_of(found->second->shape)));
   }
   return found->second->shape[dimension];
+}
+
+std::string module_at(const std::string& list, std::int64_t index) {
+  return list + "." + std::to_string(index);
 }
 
 std::string renamed(const ModuleNames& modules, const std::string& name) {

@@ -32,6 +32,9 @@ class LdmKeys {
   std::map<std::string, const TensorInfo*> tensors_;
 };
 
+/// The name of one module of a list.
+std::string module_at(const std::string& list, std::int64_t index);
+
 /// Modules of the ldm layout and what diffusers calls them.
 using ModuleNames = std::map<std::string, std::string>;
 

@@ -7,9 +7,7 @@
 namespace ssd1b {
 namespace {
 
-std::string layer_name(std::int64_t index) {
-  return "text_model.encoder.layers." + std::to_string(index);
-}
+std::string layer_name(std::int64_t index) { return module_at("text_model.encoder.layers", index); }
 
 ModuleNames open_clip_names(std::int64_t layers) {
   ModuleNames modules = {
@@ -19,7 +17,7 @@ ModuleNames open_clip_names(std::int64_t layers) {
       {"text_projection", "text_projection"},
   };
   for (std::int64_t i = 0; i < layers; ++i) {
-    const std::string ldm = "transformer.resblocks." + std::to_string(i);
+    const std::string ldm = module_at("transformer.resblocks", i);
     modules[ldm + ".ln_1"] = layer_name(i) + ".layer_norm1";
     modules[ldm + ".ln_2"] = layer_name(i) + ".layer_norm2";
     modules[ldm + ".attn.in_proj_weight"] = layer_name(i) + ".self_attn.*.weight";
@@ -62,19 +60,18 @@ ConfigChanges config_of(const ComponentWeights& weights, const ConfigDocument& f
   std::int64_t layers = 0;
   while (weights.tensors.count(layer_name(layers) + ".mlp.fc1.weight") > 0) ++layers;
   const auto& tokens = shape("text_model.embeddings.token_embedding.weight");
-  const auto number = [](std::int64_t value) { return std::to_string(value); };
   ConfigChanges config = {
-      {"hidden_size", number(tokens[1])},
-      {"vocab_size", number(tokens[0])},
+      {"hidden_size", std::to_string(tokens[1])},
+      {"vocab_size", std::to_string(tokens[0])},
       {"max_position_embeddings",
-       number(shape("text_model.embeddings.position_embedding.weight")[0])},
-      {"num_hidden_layers", number(layers)},
-      {"intermediate_size", number(shape(layer_name(0) + ".mlp.fc1.weight")[0])},
+       std::to_string(shape("text_model.embeddings.position_embedding.weight")[0])},
+      {"num_hidden_layers", std::to_string(layers)},
+      {"intermediate_size", std::to_string(shape(layer_name(0) + ".mlp.fc1.weight")[0])},
       {"num_attention_heads",
-       number(heads_of({tokens[1]}, {family.integer("num_attention_heads")})[0])},
+       std::to_string(heads_of({tokens[1]}, {family.integer("num_attention_heads")})[0])},
   };
   if (weights.component == "text_encoder_2") {  // the one whose pooled prompt is projected
-    config.emplace_back("projection_dim", number(shape("text_projection.weight")[0]));
+    config.emplace_back("projection_dim", std::to_string(shape("text_projection.weight")[0]));
   }
   return config;
 }

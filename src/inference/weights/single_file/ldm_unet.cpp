@@ -2,28 +2,20 @@
 
 #include <algorithm>
 
+#include "inference/weights/time_ids.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
 namespace {
 
-constexpr std::int64_t kTimeIds = 6;  // sizes and crops of the micro-conditioning
-
 [[noreturn]] void fail(const LdmKeys& keys, const std::string& what) {
   throw Error(ErrorCode::BadModel, keys.file().path().string() + ": the UNet " + what);
 }
 
-std::string at(const std::string& list, std::size_t index) {
-  return list + "." + std::to_string(index);
-}
-
 void add_resnet(ModuleNames& modules, const std::string& ldm, const std::string& name) {
-  modules[ldm + ".in_layers.0"] = name + ".norm1";
-  modules[ldm + ".in_layers.2"] = name + ".conv1";
-  modules[ldm + ".emb_layers.1"] = name + ".time_emb_proj";
-  modules[ldm + ".out_layers.0"] = name + ".norm2";
-  modules[ldm + ".out_layers.3"] = name + ".conv2";
-  modules[ldm + ".skip_connection"] = name + ".conv_shortcut";
+  for (const auto& [theirs, ours] : kLdmResnetParts) {
+    modules[ldm + "." + theirs] = name + "." + ours;
+  }
 }
 
 /// Adds one layer, a resnet and perhaps a transformer behind it, to a level.
@@ -31,17 +23,16 @@ void add_layer(const LdmKeys& keys, const std::string& ldm, const std::string& b
                LdmLevel& level, ModuleNames& modules) {
   const std::size_t index = level.depths.size();
   level.channels = keys.size(ldm + ".0.out_layers.3.weight", 0);
-  add_resnet(modules, ldm + ".0", at(block + ".resnets", index));
+  add_resnet(modules, ldm + ".0", module_at(block + ".resnets", index));
   level.depths.push_back(keys.count(ldm + ".1.transformer_blocks"));
-  if (level.depths.back() > 0) modules[ldm + ".1"] = at(block + ".attentions", index);
+  if (level.depths.back() > 0) modules[ldm + ".1"] = module_at(block + ".attentions", index);
 }
 
 void read_down(const LdmKeys& keys, LdmLayout& layout) {
-  layout.modules["input_blocks.0.0"] = "conv_in";
   layout.down.emplace_back();
-  for (std::size_t n = 1; keys.has_module(at("input_blocks", n)); ++n) {
-    const std::string ldm = at("input_blocks", n);
-    const std::string block = at("down_blocks", layout.down.size() - 1);
+  for (std::size_t n = 1; keys.has_module(module_at("input_blocks", n)); ++n) {
+    const std::string ldm = module_at("input_blocks", n);
+    const std::string block = module_at("down_blocks", layout.down.size() - 1);
     if (keys.has(ldm + ".0.op.weight")) {
       layout.modules[ldm + ".0.op"] = block + ".downsamplers.0.conv";
       layout.down.emplace_back();
@@ -61,9 +52,9 @@ void read_middle(const LdmKeys& keys, LdmLayout& layout) {
 
 void read_up(const LdmKeys& keys, LdmLayout& layout) {
   layout.up.emplace_back();
-  for (std::size_t n = 0; keys.has_module(at("output_blocks", n)); ++n) {
-    const std::string ldm = at("output_blocks", n);
-    const std::string block = at("up_blocks", layout.up.size() - 1);
+  for (std::size_t n = 0; keys.has_module(module_at("output_blocks", n)); ++n) {
+    const std::string ldm = module_at("output_blocks", n);
+    const std::string block = module_at("up_blocks", layout.up.size() - 1);
     add_layer(keys, ldm, block, layout.up.back(), layout.modules);
     // The upsampler stands behind what the level's last layer has: at 1, or at 2.
     for (const char* place : {".1.conv", ".2.conv"}) {
@@ -99,8 +90,6 @@ void check_layout(const LdmKeys& keys, const LdmLayout& layout) {
   if (!mid_fits) fail(keys, "must have the middle's depth at its last level on the way down");
 }
 
-std::string integers(const std::vector<std::int64_t>& values) { return text_of(values); }
-
 /// `[1, [2, 1, 1]]`: a number for a level whose layers are alike, 1 for one without transformers.
 std::string depths_text(const std::vector<LdmLevel>& levels) {
   std::string text;
@@ -110,7 +99,7 @@ std::string depths_text(const std::vector<LdmLevel>& levels) {
                          static_cast<std::ptrdiff_t>(level.depths.size());
     const bool is_number = !level.has_transformers() || is_even;
     text +=
-        (text.empty() ? "[" : ", ") + (is_number ? std::to_string(first) : integers(level.depths));
+        (text.empty() ? "[" : ", ") + (is_number ? std::to_string(first) : text_of(level.depths));
   }
   return text + "]";
 }
@@ -152,7 +141,7 @@ std::string heads_text(const LdmLayout& layout, const ConfigDocument& family) {
   for (std::size_t i = 0, next = 0; i < layout.down.size(); ++i) {
     heads.push_back(has_transformers(layout, i) ? used[next++] : 1);
   }
-  return integers(heads);
+  return text_of(heads);
 }
 
 }  // namespace
@@ -163,13 +152,7 @@ bool LdmLevel::has_transformers() const {
 
 LdmLayout read_ldm_layout(const LdmKeys& keys) {
   LdmLayout layout;
-  layout.modules = {{"time_embed.0", "time_embedding.linear_1"},
-                    {"time_embed.2", "time_embedding.linear_2"},
-                    {"time_embed.cond_proj", "time_embedding.cond_proj"},
-                    {"label_emb.0.0", "add_embedding.linear_1"},
-                    {"label_emb.0.2", "add_embedding.linear_2"},
-                    {"out.0", "conv_norm_out"},
-                    {"out.2", "conv_out"}};
+  for (const auto& [theirs, ours] : kLdmOuterModules) layout.modules[theirs] = ours;
   read_down(keys, layout);
   read_middle(keys, layout);
   read_up(keys, layout);
@@ -194,26 +177,25 @@ LdmComponent read_ldm_unet(const LdmKeys& keys, const LdmLayout& layout,
   const bool is_symmetric = depths_text(layout.down) == depths_text(mirrored);
   const std::string transformer = first_transformer(keys, layout);
   const std::int64_t embedded = keys.size("label_emb.0.0.weight", 1);
-  const auto number = [](std::int64_t value) { return std::to_string(value); };
   unet.config = {
-      {"in_channels", number(keys.size("input_blocks.0.0.weight", 1))},
-      {"out_channels", number(keys.size("out.2.weight", 0))},
-      {"block_out_channels", integers(channels)},
-      {"layers_per_block", integers(layers)},
-      {"norm_num_groups", number(norm_groups_of(channels))},
+      {"in_channels", std::to_string(keys.size("input_blocks.0.0.weight", 1))},
+      {"out_channels", std::to_string(keys.size("out.2.weight", 0))},
+      {"block_out_channels", text_of(channels)},
+      {"layers_per_block", text_of(layers)},
+      {"norm_num_groups", std::to_string(norm_groups_of(channels))},
       {"down_block_types", types_text(layout.down, "Down")},
       {"up_block_types", types_text(layout.up, "Up")},
       {"mid_block_type", layout.mid_depth ? "\"UNetMidBlock2DCrossAttn\"" : "\"UNetMidBlock2D\""},
       {"transformer_layers_per_block", depths_text(layout.down)},
       {"reverse_transformer_layers_per_block", is_symmetric ? "null" : depths_text(layout.up)},
       {"attention_head_dim", heads_text(layout, family)},
-      {"cross_attention_dim", number(keys.size(transformer + ".attn2.to_k.weight", 1))},
-      {"projection_class_embeddings_input_dim", number(embedded)},
-      {"addition_time_embed_dim", number((embedded - pooled_width) / kTimeIds)},
+      {"cross_attention_dim", std::to_string(keys.size(transformer + ".attn2.to_k.weight", 1))},
+      {"projection_class_embeddings_input_dim", std::to_string(embedded)},
+      {"addition_time_embed_dim", std::to_string((embedded - pooled_width) / kTimeIds)},
   };
   if (keys.has("time_embed.cond_proj.weight")) {
     unet.config.emplace_back("time_cond_proj_dim",
-                             number(keys.size("time_embed.cond_proj.weight", 1)));
+                             std::to_string(keys.size("time_embed.cond_proj.weight", 1)));
   }
   return unet;
 }

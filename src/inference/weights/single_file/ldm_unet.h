@@ -1,13 +1,37 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "inference/weights/config_document.h"
 #include "inference/weights/single_file/ldm_keys.h"
 
 namespace ssd1b {
+
+/// What the ldm layout and what diffusers call the parts of a UNet's resnet.
+constexpr std::array<std::pair<const char*, const char*>, 6> kLdmResnetParts = {{
+    {"in_layers.0", "norm1"},
+    {"in_layers.2", "conv1"},
+    {"emb_layers.1", "time_emb_proj"},
+    {"out_layers.0", "norm2"},
+    {"out_layers.3", "conv2"},
+    {"skip_connection", "conv_shortcut"},
+}};
+
+/// The same of a UNet's modules outside its blocks.
+constexpr std::array<std::pair<const char*, const char*>, 8> kLdmOuterModules = {{
+    {"input_blocks.0.0", "conv_in"},
+    {"time_embed.0", "time_embedding.linear_1"},
+    {"time_embed.2", "time_embedding.linear_2"},
+    {"time_embed.cond_proj", "time_embedding.cond_proj"},
+    {"label_emb.0.0", "add_embedding.linear_1"},
+    {"label_emb.0.2", "add_embedding.linear_2"},
+    {"out.0", "conv_norm_out"},
+    {"out.2", "conv_out"},
+}};
 
 /// One level of a UNet as its keys show it.
 struct LdmLevel {

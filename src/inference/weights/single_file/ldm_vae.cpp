@@ -5,15 +5,12 @@
 namespace ssd1b {
 namespace {
 
-std::string at(const std::string& list, std::int64_t index) {
-  return list + "." + std::to_string(index);
-}
-
 void add_resnets(const LdmKeys& keys, const std::string& ldm, const std::string& block,
                  ModuleNames& modules) {
   for (std::int64_t j = 0; j < keys.count(ldm + ".block"); ++j) {
-    modules[at(ldm + ".block", j)] = at(block + ".resnets", j);
-    modules[at(ldm + ".block", j) + ".nin_shortcut"] = at(block + ".resnets", j) + ".conv_shortcut";
+    modules[module_at(ldm + ".block", j)] = module_at(block + ".resnets", j);
+    modules[module_at(ldm + ".block", j) + ".nin_shortcut"] =
+        module_at(block + ".resnets", j) + ".conv_shortcut";
   }
 }
 
@@ -36,13 +33,13 @@ ModuleNames module_names(const LdmKeys& keys, std::int64_t levels) {
   add_common("encoder", modules);
   add_common("decoder", modules);
   for (std::int64_t i = 0; i < levels; ++i) {
-    const std::string down = at("encoder.down", i);
-    const std::string down_block = at("encoder.down_blocks", i);
+    const std::string down = module_at("encoder.down", i);
+    const std::string down_block = module_at("encoder.down_blocks", i);
     add_resnets(keys, down, down_block, modules);
     modules[down + ".downsample.conv"] = down_block + ".downsamplers.0.conv";
     // The ldm layout counts the decoder's levels from the pixels, diffusers from the latents.
-    const std::string up = at("decoder.up", i);
-    const std::string up_block = at("decoder.up_blocks", levels - 1 - i);
+    const std::string up = module_at("decoder.up", i);
+    const std::string up_block = module_at("decoder.up_blocks", levels - 1 - i);
     add_resnets(keys, up, up_block, modules);
     modules[up + ".upsample.conv"] = up_block + ".upsamplers.0.conv";
   }
@@ -75,7 +72,7 @@ LdmComponent read_ldm_vae(const LdmKeys& keys) {
   }
   std::vector<std::int64_t> channels;
   for (std::int64_t i = 0; i < levels; ++i) {
-    channels.push_back(keys.size(at("decoder.up", i) + ".block.0.conv2.weight", 0));
+    channels.push_back(keys.size(module_at("decoder.up", i) + ".block.0.conv2.weight", 0));
   }
   vae.config = {
       {"block_out_channels", text_of(channels)},
