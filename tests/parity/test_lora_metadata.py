@@ -11,7 +11,9 @@ from test_lora import (
     BAD_MODEL,
     CONFIG,
     assert_equal_weights,
+    count,
     fresh_pipe,
+    fused,
     load,
     trained_unet,
 )
@@ -103,3 +105,24 @@ def test_settings_that_cannot_be_followed_are_named(model_folder, plain, tmp_pat
     assert key in said
     if isinstance(value, dict):
         assert next(iter(value)).replace("\\", r"\x5c") in said and "read alike" in said
+
+
+@pytest.mark.parametrize("alpha_of", [
+    lambda name: 2 if name.endswith("conv1") else None,
+    # 2 comes most often.
+    lambda name: {"proj_in": 1, "conv1": 2, "conv2": 2}.get(name.rpartition(".")[2]),
+    # As often as each other: the first in the file counts.
+    lambda name: {"proj_in": 1, "proj_out": 3}.get(name.rpartition(".")[2]),
+])  # fmt: skip
+def test_modules_without_an_alpha_among_others(model_folder, plain, tmp_path, alpha_of):
+    # Where alphas differ diffusers loses those of attention and, with transformers 5, of text encoders.
+    products = f"proj_(in|out)$|ff.net.2|{files.CONVOLUTIONS}"
+    matrices = files.matrices_of(plain, {"unet": products}, rank=lambda name: 2 + len(name) % 2, alpha=alpha_of, seed=21)
+    texts = {"text_encoder": files.TEXT, "text_encoder_2": files.TEXT}
+    matrices |= files.matrices_of(plain, texts, alpha=lambda name: 3 if "_proj" in name else None, seed=22)
+    file = files.save(files.kohya(matrices), tmp_path / "lora.safetensors")
+
+    pipe = fused(model_folder("ssd1b"), [file], [1.0])
+
+    changed = assert_equal_weights(tmp_path, model_folder("ssd1b"), pipe, ["--lora", file])
+    assert changed == count(matrices)
