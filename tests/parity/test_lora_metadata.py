@@ -89,6 +89,15 @@ def test_settings_that_peft_does_without(model_folder, tmp_path, change):
     assert assert_equal_weights(tmp_path, model_folder("ssd1b"), pipe, ["--lora", folder]) > 50
 
 
+def test_a_file_of_peft_alone_says_what_is_missing(model_folder, tmp_path):
+    adapter_of_peft(tmp_path, fresh_pipe(model_folder("ssd1b")), CONFIG)
+    (tmp_path / "adapter" / "adapter_config.json").unlink()
+
+    said = refusal(tmp_path, model_folder("ssd1b"), tmp_path / "adapter" / "adapter_model.safetensors")
+
+    assert "must have adapter_config.json beside it" in said and "lora_alpha" in said
+
+
 @pytest.mark.parametrize("change", [
     {"alora_invocation_tokens": [5, 6]},
     {"alpha_pattern": {r"\Amid_block.*to_q": 3}},

@@ -116,7 +116,15 @@ bool is_peft_file(const SafetensorsFile& file) {
 }
 
 ConfigDocument read_peft_settings(const SafetensorsFile& file) {
-  return ConfigDocument::read(file.path().parent_path() / "adapter_config.json");
+  const std::filesystem::path settings = file.path().parent_path() / "adapter_config.json";
+  std::error_code failed;
+  if (!std::filesystem::exists(settings, failed)) {
+    throw Error(ErrorCode::BadModel,
+                file.path().string() +
+                    ": a file of PEFT's own must have adapter_config.json beside it, which says "
+                    "how much the LoRA counts (lora_alpha), got none");
+  }
+  return ConfigDocument::read(settings);
 }
 
 std::optional<AdapterConfig> read_adapter_config(const SafetensorsFile& file,
