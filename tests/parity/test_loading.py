@@ -158,6 +158,21 @@ def test_text_encoder_with_and_without_its_prefix(model_folder, tmp_path):
     assert_same_bits(read(tmp_path, folder, "text_encoder"), theirs)
 
 
+def test_a_text_encoder_beside_the_rest_of_its_clip(model_folder, tmp_path):
+    folder = copy_of(model_folder("ssd1b"), tmp_path)
+    for component in ("text_encoder", "text_encoder_2"):
+        file = folder / component / "model.safetensors"
+        rest = {
+            "vision_model.embeddings.class_embedding": torch.ones(64),
+            "visual_projection.weight": torch.ones(64, 64),
+            "logit_scale": torch.ones(()),
+        }
+        if component == "text_encoder":
+            rest["text_projection.weight"] = torch.ones(64, 64)
+        safetensors.torch.save_file({**safetensors.torch.load_file(file), **rest}, file)
+        assert_same_bits(read(tmp_path, folder, component), reference(folder, component))
+
+
 def test_nan_is_refused_with_file_tensor_and_index(model_folder, tmp_path):
     folder = copy_of(model_folder("vega"), tmp_path)
     file = folder / "unet" / "diffusion_pytorch_model.safetensors"
@@ -267,6 +282,9 @@ def changed_names(tensors, change):
         (["conditioner.embedders.0.model.ln_final.bias"], "SDXL refiner"),
         (["lora_unet_mid_block_resnets_0_conv1.lora_up.weight"], "LoRA"),
         (["down_blocks.0.resnets.0.conv1.weight"], "one component of a model folder"),
+        (["input_blocks.0.0.weight"], "a UNet alone"),
+        (["diffusion_model.input_blocks.0.0.weight"], "a UNet alone"),
+        (["state_dict.model.diffusion_model.input_blocks.0.0.weight"], "begin with state_dict."),
         (["something.else"], "another kind"),
         (["model.diffusion_model.input_blocks.0.0.weight"], "without SDXL's text encoders"),
     ],

@@ -312,6 +312,20 @@ def test_special_tokens_of_the_files(clip_folder, random_texts, tmp_path, change
     expect_same(folder, extra + random_texts[:700])
 
 
+@pytest.mark.parametrize("name", [None, "CLIPTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend"])
+@pytest.mark.parametrize("saved", [True, False])
+def test_classes_that_the_files_name(clip_folder, random_texts, tmp_path, name, saved):
+    """Saved: as transformers 5 does, in one tokenizer.json."""
+    folder = tmp_path / "tokenizer"
+    if saved:
+        CLIPTokenizer.from_pretrained(clip_folder / "tokenizer_2").save_pretrained(folder)
+    else:
+        shutil.copytree(clip_folder / "tokenizer_2", folder)
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps({**config, "tokenizer_class": name}))
+    expect_same(folder, random_texts[:700])
+
+
 @pytest.mark.parametrize("has_map", [True, False])
 def test_added_tokens_json(clip_folder, random_texts, tmp_path, has_map):
     folder = tmp_path / "tokenizer"

@@ -21,7 +21,7 @@ MemoryNeeds ssd1b(std::int64_t limit_bytes) {
   needs.weights = {
       /*text_encoders=*/1635 * kMega, /*unet=*/2663 * kMega, /*vae=*/99 * kMega,
       /*second_vae=*/198 * kMega,     /*unet_element=*/2,    /*vae_element=*/2};
-  needs.unet.sample_size = 128;
+  needs.unet.sample_height = needs.unet.sample_width = 128;
   needs.unet.down_blocks = {
       {320, 5, false, {0, 0}}, {640, 10, true, {2, 2}}, {1280, 20, true, {4, 4}}};
   needs.unet.mid_block = {1280, 20, false, {0}};
@@ -75,7 +75,8 @@ TEST(MemoryPlan, FiveAndAHalfGibibytesDecodeSsd1bsOwnSizeWholeWithTheEncodersEls
 TEST(MemoryPlan, LessMemoryMakesSmallerTiles) {
   MemoryNeeds needs = ssd1b(7000 * kMega);
   needs.device_is_host = true;  // where the encoders' visits ask for nothing
-  needs.unet.sample_size = 64;  // whose UNet calls take less than the smallest tile
+  // Whose UNet calls take less than the smallest tile.
+  needs.unet.sample_height = needs.unet.sample_width = 64;
   std::vector<std::int64_t> sides;
 
   for (; refusal(needs) == "none"; needs.limit_bytes -= 10 * kMega) {

@@ -26,7 +26,7 @@ ssd1b::ClipTokenizer open_tokenizer(int argc, char** argv) {
 
 void answer(const ssd1b::ClipTokenizer& tokenizer, const std::string& text) {
   try {
-    const ssd1b::Tokens tokens = tokenizer.encode(text);
+    const ssd1b::Tokens tokens = tokenizer.encode(tokenizer.with_all_vectors(text));
     std::cout << tokens.needed;
     for (const auto id : tokens.ids) std::cout << ' ' << id;
   } catch (const ssd1b::Error& error) {

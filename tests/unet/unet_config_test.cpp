@@ -37,6 +37,17 @@ TEST(UNetConfig, ReadsSsd1b) {
   EXPECT_EQ(config.guidance_width, 0);
 }
 
+TEST(UNetConfig, ReadsASampleSizeOfOneOrTwoSides) {
+  const UNetConfig square = config_of({{"sample_size", "64"}});
+  EXPECT_EQ(square.sample_height, 64);
+  EXPECT_EQ(square.sample_width, 64);
+
+  const UNetConfig tall = config_of({{"sample_size", "[96, 64]"}});  // height first
+  EXPECT_EQ(tall.sample_height, 96);
+  EXPECT_EQ(tall.sample_width, 64);
+  EXPECT_EQ(tall.sample_side(), 96);
+}
+
 TEST(UNetConfig, ReadsDepthsAsNumbersListsAndListsOfLists) {
   const UNetConfig one = config_of(
       {{"transformer_layers_per_block", "3"}, {"reverse_transformer_layers_per_block", "null"}});
@@ -126,7 +137,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"norm_eps", "-1e-5"}, Refusal{"norm_num_groups", "null"},
         Refusal{"norm_num_groups", "48"}, Refusal{"num_attention_heads", "8"},
         Refusal{"num_class_embeds", "10"}, Refusal{"only_cross_attention", "true"},
-        Refusal{"only_cross_attention", "[false, true]"}, Refusal{"sample_size", "[64, 32]"},
+        Refusal{"only_cross_attention", "[false, true]"}, Refusal{"sample_size", "[64, 0]"},
         Refusal{"projection_class_embeddings_input_dim", "1536"},
         Refusal{"resnet_time_scale_shift", "\"spatial\""},
         Refusal{"reverse_transformer_layers_per_block", "null"},

@@ -105,9 +105,10 @@ TEST_F(BindTest, NamesWhatIsMissing) {
   tensors_.erase("attn.to_k.weight");
   tensors_.erase("weight");
 
-  EXPECT_EQ(refusal(),
-            (folder_ / "unet.safetensors").string() +
-                ": tensor \"weight\" of shape [3, 2] must be there, got none (and 1 more)");
+  EXPECT_EQ(
+      refusal(),
+      (folder_ / "unet.safetensors").string() +
+          ": tensor \"weight\" of shape [3, 2] must be there for the unet, got none (and 1 more)");
   EXPECT_FALSE(module_.to_q.value.defined());
 }
 

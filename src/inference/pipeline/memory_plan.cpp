@@ -53,7 +53,7 @@ struct Demand {
 
 Demand demand_of(const MemoryNeeds& needs, const UNetCallCost& cost) {
   const WeightSizes& weights = needs.weights;
-  const std::int64_t side = needs.unet.sample_size;
+  const std::int64_t side = needs.unet.sample_side();
   const std::int64_t smallest = std::min(kTiles.back(), side);
   Demand demand;
   demand.without_encoders = weights.unet + weights.vae + weights.second_vae +
@@ -121,7 +121,7 @@ MemoryPlan::MemoryPlan(const MemoryNeeds& needs)
   call_room_ = parts.rest;
   graph_room_ = {parts.graphs, call_cost_};
 
-  const std::int64_t own = needs.unet.sample_size;
+  const std::int64_t own = needs.unet.sample_side();
   const std::int64_t piece = std::min(own, tile(own, own, needs.weights.vae_element).value_or(own));
   const std::int64_t decode = needs.free_bytes
                                   ? decode_bytes(vae_, needs.weights.vae_element, piece, piece)

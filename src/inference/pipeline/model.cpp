@@ -87,12 +87,12 @@ void check_parts(const ModelFolder& folder, const TextEncoderConfig& first,
                    "latent_channels of the VAE, " + std::to_string(vae.latent_channels));
 }
 
-/// The size that the UNet was trained at, where a request may ask for it, else the nearest.
-int trained_side_px(const UNetConfig& unet, const VaeConfig& vae) {
+/// The side in pixels of so many latent ones, where a request may ask for it, else the nearest.
+int side_px(std::int64_t latent_side, const VaeConfig& vae) {
   const std::int64_t factor = vae.scale();
   const std::int64_t lowest = (kMinSidePx + factor - 1) / factor * factor;
   const std::int64_t highest = kMaxSidePx / factor * factor;
-  return static_cast<int>(std::clamp(unet.sample_size * factor, lowest, highest));
+  return static_cast<int>(std::clamp(latent_side * factor, lowest, highest));
 }
 
 /// `steps`, or as near as the default scheduler comes to them.
@@ -110,10 +110,9 @@ void set_defaults(ModelInfo& info, const ModelFolder& folder, const UNetConfig& 
   const bool few_steps = info.guidance_embedded || is_lcm;
   const double guidance_scale =
       info.guidance_embedded ? kEmbeddedGuidanceScale : (is_lcm ? 1.0 : kGuidanceScale);
-  const int side_px = trained_side_px(unet, vae);
   info.guidance_scale = own.guidance_scale.value_or(guidance_scale);
-  info.width_px = own.width_px.value_or(side_px);
-  info.height_px = own.height_px.value_or(side_px);
+  info.width_px = own.width_px.value_or(side_px(unet.sample_width, vae));
+  info.height_px = own.height_px.value_or(side_px(unet.sample_height, vae));
   info.negative_prompt = own.negative_prompt;
   try {
     info.scheduler = own.scheduler ? schedulers.name_of(*own.scheduler) : schedulers.own_name();
@@ -265,7 +264,7 @@ void Model::plan_memory(const ModelOptions& options) {
   }
   needs.device_is_host = device.is_cpu();
   memory = MemoryPlan(needs);
-  const std::int64_t side = unet_config.sample_size;
+  const std::int64_t side = unet_config.sample_side();
   log_info("memory planned",
            {{"limit_bytes", needs.limit_bytes},
             {"text_encoders_stay", memory.text_encoders_stay()},

@@ -40,6 +40,10 @@ Warning truncation(const char* which, int needed, int limit) {
                                   " tokens, the model reads the first " + std::to_string(limit)};
 }
 
+Tokens tokens_of(const ClipTokenizer& tokenizer, const std::string& text) {
+  return tokenizer.encode(tokenizer.with_all_vectors(text));
+}
+
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
@@ -97,8 +101,8 @@ PromptEncoder::EncodedTexts PromptEncoder::encode_texts(const std::vector<Text>&
   std::vector<at::Tensor> ids, ids_2;  // each [L]
   std::vector<std::int64_t> clip_skips;
   for (const Text& each : texts) {
-    const Tokens tokens = model_.tokenizer.encode(each.text);
-    const Tokens tokens_2 = model_.tokenizer_2.encode(each.text);
+    const Tokens tokens = tokens_of(model_.tokenizer, each.text);
+    const Tokens tokens_2 = tokens_of(model_.tokenizer_2, each.text);
     ids.push_back(at::tensor(tokens.ids, at::kLong));
     ids_2.push_back(at::tensor(tokens_2.ids, at::kLong));
     clip_skips.push_back(each.clip_skip);

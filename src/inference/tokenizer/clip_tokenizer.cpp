@@ -22,6 +22,16 @@ std::int64_t id_of(const TokenizerSpec& spec, const AddedTokens& added, const st
                                        "\" must be in the vocabulary, got none");
 }
 
+std::string replaced(const std::string& text, const std::string& from, const std::string& to) {
+  std::string result;
+  std::size_t done = 0;
+  for (std::size_t at = text.find(from); at != std::string::npos; at = text.find(from, done)) {
+    result += text.substr(done, at - done) + to;
+    done = at + from.size();
+  }
+  return result + text.substr(done);
+}
+
 }  // namespace
 
 struct ClipTokenizer::Parts {
@@ -42,6 +52,9 @@ struct ClipTokenizer::Parts {
 
   /// The ids of the whole text without begin and end.
   std::vector<std::int64_t> ids_of(const std::string& text) const;
+  /// Cuts a text: `take_token` gets each added token as a TextPiece, `take_text` what is between.
+  template <typename TakeToken, typename TakeText>
+  void cut(const std::string& text, TakeToken take_token, TakeText take_text) const;
 
   BytePairEncoder encoder;
   AddedTokens added;
@@ -54,26 +67,36 @@ struct ClipTokenizer::Parts {
   Side truncation_side;
 };
 
-std::vector<std::int64_t> ClipTokenizer::Parts::ids_of(const std::string& text) const {
-  std::vector<std::int64_t> ids;
+template <typename TakeToken, typename TakeText>
+void ClipTokenizer::Parts::cut(const std::string& text, TakeToken take_token,
+                               TakeText take_text) const {
   const std::u32string code_points = decode_utf8(text);
   for (const TextPiece& raw : added.split(code_points, TextForm::Raw)) {
     if (raw.id) {
-      ids.push_back(*raw.id);
+      take_token(raw);
       continue;
     }
     const std::u32string normal = normalize_text(raw.text);
     for (const TextPiece& piece : added.split(normal, TextForm::Normalized)) {
       if (piece.id) {
-        ids.push_back(*piece.id);
-        continue;
-      }
-      for (const std::u32string_view word : split_words(piece.text)) {
-        const std::vector<std::int64_t> of_word = encoder.encode(encode_utf8(word));
-        ids.insert(ids.end(), of_word.begin(), of_word.end());
+        take_token(piece);
+      } else {
+        take_text(piece.text);
       }
     }
   }
+}
+
+std::vector<std::int64_t> ClipTokenizer::Parts::ids_of(const std::string& text) const {
+  std::vector<std::int64_t> ids;
+  cut(
+      text, [&](const TextPiece& token) { ids.push_back(*token.id); },
+      [&](std::u32string_view between) {
+        for (const std::u32string_view word : split_words(between)) {
+          const std::vector<std::int64_t> of_word = encoder.encode(encode_utf8(word));
+          ids.insert(ids.end(), of_word.begin(), of_word.end());
+        }
+      });
   return ids;
 }
 
@@ -90,6 +113,27 @@ ClipTokenizer ClipTokenizer::load(const std::filesystem::path& folder) {
 ClipTokenizer ClipTokenizer::load_clip(const std::filesystem::path& merges_gz,
                                        ClipPadding padding) {
   return ClipTokenizer(read_clip_vocabulary(merges_gz, padding));
+}
+
+std::string ClipTokenizer::with_all_vectors(const std::string& text) const {
+  std::vector<std::string> tokens;  // in the order of the text, each once
+  parts_->cut(
+      text,
+      [&](const TextPiece& piece) {
+        const std::string token = encode_utf8(piece.text);
+        const bool is_new = std::find(tokens.begin(), tokens.end(), token) == tokens.end();
+        if (is_new && parts_->added.id_of(token)) tokens.push_back(token);
+      },
+      [](std::u32string_view) {});
+  std::string all = text;
+  for (const std::string& token : tokens) {
+    std::string vectors = token;
+    for (int i = 1; parts_->added.id_of(token + "_" + std::to_string(i)); ++i) {
+      vectors += " " + token + "_" + std::to_string(i);
+    }
+    if (vectors != token) all = replaced(all, token, vectors);
+  }
+  return all;
 }
 
 Tokens ClipTokenizer::encode(const std::string& text) const {

@@ -32,6 +32,11 @@ class ClipTokenizer {
   /// for a logarithm within one word. Throws Error(InvalidValue) for a text that is not UTF-8.
   Tokens encode(const std::string& text) const;
 
+  /// The text with every added token of several vectors followed by the names of the others
+  /// (`<cat>` by `<cat>_1 <cat>_2`), as diffusers' maybe_convert_prompt writes it. Throws as encode
+  /// does.
+  std::string with_all_vectors(const std::string& text) const;
+
   /// Ids of one encoded text (model_max_length, 77 for CLIP).
   int max_length() const;
   std::int64_t begin_id() const;

@@ -159,13 +159,21 @@ Side side(const TokenFiles& files, const std::string& key, const std::string& bl
   return side_of(*files.tokenizer, block + ".direction", settings["direction"]);
 }
 
+/// The class of model_index.json is CLIP's; the files may name a more general one that reads them.
+void refuse_other_class(const JsonFile& config) {
+  const json type = config.value.value("tokenizer_class", json());
+  if (type.is_null()) return;
+  for (const char* known :
+       {"CLIPTokenizer", "CLIPTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend"}) {
+    if (type == known) return;
+  }
+  refuse(config.path, "tokenizer_class must be CLIPTokenizer, got " + type.dump());
+}
+
 TokenizerSpec with_config(TokenizerSpec spec, const TokenFiles& files) {
   const JsonFile& config = files.config;
   spec.config_file = config.path;
-  const json type = config.value.value("tokenizer_class", json("CLIPTokenizer"));
-  if (type != "CLIPTokenizer" && type != "CLIPTokenizerFast") {
-    refuse(config.path, "tokenizer_class must be CLIPTokenizer, got " + type.dump());
-  }
+  refuse_other_class(config);
   const json length = config.value.value("model_max_length", json());
   if (!length.is_number_integer() || length < kMinLength || length > kMaxLength) {
     refuse(config.path,

@@ -238,9 +238,12 @@ UNetConfig UNetConfig::from(const ConfigDocument& document) {
   config.out_channels = integer_or(document, "out_channels", 4, {1, kMaxWidth});
   if (document.has("sample_size")) {
     const std::vector<std::int64_t> sides = document.integers_or_one("sample_size", 2);
-    document.require(sides[0] == sides[1] && sides[0] >= 1 && sides[0] <= kMaxWidth, "sample_size",
-                     "an integer from 1 to " + std::to_string(kMaxWidth) + ", or twice the same");
-    config.sample_size = sides[0];
+    for (const std::int64_t side : sides) {
+      document.require(side >= 1 && side <= kMaxWidth, "sample_size",
+                       "one or two integers from 1 to " + std::to_string(kMaxWidth));
+    }
+    config.sample_height = sides[0];
+    config.sample_width = sides[1];
   }
   config.center_input_sample = document.optional_boolean("center_input_sample").value_or(false);
   config.use_linear_projection = document.optional_boolean("use_linear_projection").value_or(false);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <numeric>
 #include <optional>
@@ -35,9 +36,13 @@ struct UNetConfig {
   /// networks do not have.
   static UNetConfig from(const ConfigDocument& document);
 
+  /// The longer side of the latents that the model was trained for.
+  std::int64_t sample_side() const { return std::max(sample_height, sample_width); }
+
   std::int64_t in_channels = 4;
   std::int64_t out_channels = 4;
-  std::int64_t sample_size = 128;    // latent pixels each way that the model was trained for
+  std::int64_t sample_height = 128;  // latent pixels that the model was trained for
+  std::int64_t sample_width = 128;
   bool center_input_sample = false;  // the latents come in 0..1 and are spread to -1..1
 
   std::vector<UNetBlockConfig> down_blocks;  // in the order of execution

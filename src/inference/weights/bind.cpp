@@ -33,7 +33,7 @@ class Planner : public ParameterVisitor {
     }
     if (found == weights_.tensors.end()) {
       missing_.push_back("tensor " + shown(name) + " of shape " + text_of(parameter.shape) +
-                         " must be there, got none");
+                         " must be there for the " + plan_.component + ", got none");
       return;
     }
     Binding binding{name, &parameter, found->second, nullptr, 0, {}};

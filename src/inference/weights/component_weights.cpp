@@ -38,6 +38,14 @@ std::string text_encoder_name(const std::string& name) {
   return name;
 }
 
+/// What else of a whole CLIP may stand in a text encoder's file: the pictures' half, and the first
+/// encoder's projection, which SDXL does not use.
+bool is_other_part(const std::string& component, const std::string& name) {
+  if (!starts_with(component, "text_encoder")) return false;
+  return starts_with(name, "vision_model.") || name == "visual_projection.weight" ||
+         (component == "text_encoder" && name == "text_projection.weight");
+}
+
 }  // namespace
 
 TensorSource source_of(const SafetensorsFile& file, const TensorInfo& tensor) {
@@ -96,7 +104,7 @@ ComponentWeights collect_weights(const std::string& component,
   }
   for (const SafetensorsFile& file : files) {
     for (const TensorInfo& tensor : file.tensors()) {
-      if (is_known_leftover(tensor.name)) continue;
+      if (is_known_leftover(tensor.name) || is_other_part(component, tensor.name)) continue;
       const std::string name = todays_name(component, tensor.name);
       TensorSource source = source_of(file, tensor);
       if (component == "vae") squeeze_attention(name, source);

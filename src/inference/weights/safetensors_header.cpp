@@ -43,8 +43,7 @@ struct Entry {
 /// {NAME: {"dtype": ..., "shape": [...], "data_offsets": [...]}, "__metadata__": {KEY: TEXT}}.
 class HeaderReader : public nlohmann::json_sax<Json> {
  public:
-  HeaderReader(const std::filesystem::path& file, std::uint64_t data_bytes)
-      : file_(file.string()), data_bytes_(data_bytes) {}
+  explicit HeaderReader(const std::filesystem::path& file) : file_(file.string()) {}
 
   SafetensorsHeader header;
 
@@ -170,9 +169,9 @@ class HeaderReader : public nlohmann::json_sax<Json> {
     }
     const std::uint64_t begin = (*entry_.offsets)[0];
     const std::uint64_t end = (*entry_.offsets)[1];
-    if (begin > end || end > data_bytes_) {
-      fail("data_offsets must rise and end within the " + std::to_string(data_bytes_) +
-           " bytes of data, got [" + std::to_string(begin) + ", " + std::to_string(end) + "]");
+    if (begin > end) {
+      fail("data_offsets must rise, got [" + std::to_string(begin) + ", " + std::to_string(end) +
+           "]");
     }
     TensorInfo tensor{entry_.name, *entry_.dtype, {}, begin, end - begin};
     const std::uint64_t wanted = checked_bytes(tensor);
@@ -206,7 +205,6 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   }
 
   std::string file_;
-  std::uint64_t data_bytes_;
   int depth_ = 0;
   bool in_metadata_ = false;
   bool in_list_ = false;
@@ -228,7 +226,12 @@ void check_contiguous(const std::vector<TensorInfo>& tensors, std::uint64_t data
     }
     expected += tensor.bytes;
   }
-  if (expected != data_bytes) {
+  if (expected > data_bytes) {
+    throw Error(ErrorCode::BadModel, file.string() + ": must hold " + std::to_string(expected) +
+                                         " bytes of data, as its header says, got " +
+                                         std::to_string(data_bytes) + ": the file is cut short");
+  }
+  if (expected < data_bytes) {
     throw Error(ErrorCode::BadModel, file.string() +
                                          ": the tensors must fill the file: they take " +
                                          std::to_string(expected) + " bytes, the file has " +
@@ -265,7 +268,7 @@ SafetensorsHeader parse_safetensors_header(const std::string& text, std::uint64_
         file.string() + ": the header must be JSON, got a zero byte at " + std::to_string(zero));
   }
   const std::uint64_t data_bytes = file_bytes - data_start;
-  HeaderReader reader(file, data_bytes);
+  HeaderReader reader(file);
   Json::sax_parse(text, &reader);
   SafetensorsHeader header = std::move(reader.header);
   std::sort(header.tensors.begin(), header.tensors.end(),

@@ -1,8 +1,10 @@
 #include "inference/weights/lora/adapter_config.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
 
+#include "inference/weights/lora/lora_key.h"
 #include "inference/weights/name_matching.h"
 
 namespace ssd1b {
@@ -10,19 +12,41 @@ namespace {
 
 constexpr const char* kMetadataKey = "lora_adapter_metadata";
 constexpr std::size_t kMaxPatternBytes = 512;
+constexpr double kStandardAlpha = 8;
 constexpr const char* kPeftPrefix = "base_model.model.";
 
+/// Whether Python and ECMAScript read the pattern alike, if both read it: escapes and sets of
+/// characters are where they differ without an error.
+bool is_read_alike(const std::string& pattern) {
+  const std::string shared_escapes = "123456789dDwWsSbBtnrfvxu";
+  bool is_in_set = false;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const std::string next = pattern.substr(i + 1, 2);
+    if (pattern[i] == '\\') {
+      const bool is_letter =
+          !next.empty() && std::isalnum(static_cast<unsigned char>(next[0])) != 0;
+      if (is_letter && shared_escapes.find(next[0]) == std::string::npos) return false;
+      ++i;
+    } else if (pattern[i] == '[') {
+      if (is_in_set || next[0] == ']' || next == "^]") return false;
+      is_in_set = true;
+    } else if (pattern[i] == ']') {
+      is_in_set = false;
+    }
+  }
+  return true;
+}
+
 /// As get_pattern_key of peft.utils.other: a regular expression of the end of a module's name,
-/// which begins behind a dot.
-std::regex pattern_of(const ConfigDocument& document, const std::string& key,
-                      const std::string& pattern) {
-  const std::string must = "made of regular expressions of at most " +
-                           std::to_string(kMaxPatternBytes) + " bytes, as ECMAScript has them";
-  document.require(pattern.size() <= kMaxPatternBytes, key, must);
+/// which begins behind a dot. `alphas`: the document that has it as a key.
+std::regex pattern_of(const ConfigDocument& alphas, const std::string& pattern) {
+  const std::string must = "a regular expression of at most " + std::to_string(kMaxPatternBytes) +
+                           " bytes that Python and ECMAScript read alike";
+  if (pattern.size() > kMaxPatternBytes || !is_read_alike(pattern)) alphas.fail_key(pattern, must);
   try {
     return std::regex("(.*\\.)?(" + pattern + ")");
   } catch (const std::regex_error&) {
-    document.fail(key, must);
+    alphas.fail_key(pattern, must);
   }
 }
 
@@ -40,22 +64,31 @@ void refuse_what_changes_the_base(const ConfigDocument& document, const std::str
 
 /// `prefix`: what stands before each key, as `unet.`.
 AdapterConfig parse(const ConfigDocument& document, const std::string& prefix) {
-  for (const char* key : {"use_dora", "lora_bias", "fan_in_fan_out", "use_qalora"}) {
+  for (const char* key : {"use_dora", "lora_bias", "use_qalora"}) {
     document.require(!document.optional_boolean(prefix + key).value_or(false), prefix + key,
                      "false (this program merges plain LoRA only)");
   }
+  for (const char* key : {"alora_invocation_tokens", "arrow_config", "kasa_config", "use_bdlora"}) {
+    document.require(!document.has(prefix + key), prefix + key,
+                     "null (this program merges plain LoRA only)");
+  }
   refuse_what_changes_the_base(document, prefix + "init_lora_weights");
   AdapterConfig config;
-  config.alpha = document.number(prefix + "lora_alpha");
+  config.alpha = document.optional_number(prefix + "lora_alpha").value_or(kStandardAlpha);
   config.divides_by_root = document.optional_boolean(prefix + "use_rslora").value_or(false);
   const std::string patterns = prefix + "alpha_pattern";
   if (document.has(patterns)) {
     const ConfigDocument alphas = document.object(patterns);
     for (const std::string& pattern : alphas.keys()) {
-      config.alphas.emplace_back(pattern_of(document, patterns, pattern), alphas.number(pattern));
+      config.alphas.emplace_back(pattern_of(alphas, pattern), alphas.number(pattern));
     }
   }
   return config;
+}
+
+bool has_start(const std::vector<std::string>& keys, const std::string& start) {
+  return std::any_of(keys.begin(), keys.end(),
+                     [&](const std::string& key) { return starts_with(key, start); });
 }
 
 /// Newer releases of transformers have the text model's parts without that name before them.
@@ -81,7 +114,15 @@ bool is_peft_file(const SafetensorsFile& file) {
 }
 
 ConfigDocument read_peft_settings(const SafetensorsFile& file) {
-  return ConfigDocument::read(file.path().parent_path() / "adapter_config.json");
+  const std::filesystem::path settings = file.path().parent_path() / "adapter_config.json";
+  std::error_code failed;
+  if (!std::filesystem::exists(settings, failed)) {
+    throw Error(ErrorCode::BadModel,
+                file.path().string() +
+                    ": a file of PEFT's own must have adapter_config.json beside it, which says "
+                    "how much the LoRA counts (lora_alpha), got none");
+  }
+  return ConfigDocument::read(settings);
 }
 
 std::optional<AdapterConfig> read_adapter_config(const SafetensorsFile& file,
@@ -89,8 +130,11 @@ std::optional<AdapterConfig> read_adapter_config(const SafetensorsFile& file,
   const auto found = file.metadata().find(kMetadataKey);
   if (found != file.metadata().end()) {
     const ConfigDocument document = ConfigDocument::parse(found->second, file.path());
-    if (!document.has(component + ".lora_alpha")) return std::nullopt;
-    return parse(document, component + ".");
+    const std::string prefix = component + ".";
+    if (has_start(document.keys(), prefix)) return parse(document, prefix);
+    // unet.save_lora_adapter names the component nowhere.
+    if (names_component(file.tensors().front().name)) return std::nullopt;
+    return parse(document, "");
   }
   if (!is_peft_file(file)) return std::nullopt;
   const ConfigDocument document = read_peft_settings(file);

@@ -98,15 +98,41 @@ void check_shape(const SafetensorsFile& file, const TensorInfo& tensor,
   }
 }
 
+/// The alpha that most modules of a component have, of several the first in the file: as diffusers'
+/// get_peft_kwargs, it counts for those without one. nullopt: none has any.
+std::optional<double> usual_alpha(const SafetensorsFile& file, const Pairs& pairs) {
+  std::map<std::uint64_t, double> alphas;  // in the order of the down matrices
+  std::map<double, int> counts;
+  for (const auto& [module, pair] : pairs) {
+    if (pair.alpha == nullptr || pair.down == nullptr) continue;
+    const double alpha = read_alpha(file, *pair.alpha);
+    alphas[pair.down->offset] = alpha;
+    ++counts[alpha];
+  }
+  const auto most = std::max_element(
+      alphas.begin(), alphas.end(),
+      [&](const auto& a, const auto& b) { return counts.at(a.second) < counts.at(b.second); });
+  if (most == alphas.end()) return std::nullopt;
+  return most->second;
+}
+
+/// What a file says about the strength of a component's modules, beside their own alphas.
+struct Strength {
+  std::optional<AdapterConfig> config;
+  std::optional<double> alpha;
+};
+
 /// How much `up down` counts before the file's own scale.
 double weight_of(const SafetensorsFile& file, const Pair& pair, const std::string& module,
-                 const std::optional<AdapterConfig>& config) {
+                 const Strength& strength) {
   const std::int64_t rank = pair.down->shape.front();
-  if (pair.alpha != nullptr) {
-    if (config) fail(file, *pair.alpha, "must not come with settings of PEFT, got both");
-    return read_alpha(file, *pair.alpha) / static_cast<double>(rank);
+  if (strength.config) {
+    if (pair.alpha == nullptr) return strength.config->factor(module, rank);
+    fail(file, *pair.alpha, "must not come with settings of PEFT, got both");
   }
-  return config ? config->factor(module, rank) : 1.0;
+  if (pair.alpha == nullptr && !strength.alpha) return 1.0;
+  const double alpha = pair.alpha != nullptr ? read_alpha(file, *pair.alpha) : *strength.alpha;
+  return alpha / static_cast<double>(rank);
 }
 
 LowRankUpdate update_of(const SafetensorsFile& file, const Pair& pair,
@@ -154,12 +180,12 @@ std::size_t add_lora(const std::filesystem::path& path, double scale, const Lora
   }
   std::size_t modules = 0;
   for (const auto& [component, pairs] : sort_tensors(file, target)) {
-    const std::optional<AdapterConfig> config = read_adapter_config(file, component);
+    const Strength strength{read_adapter_config(file, component), usual_alpha(file, pairs)};
     ComponentWeights& weights = *target.components.at(component);
     for (const auto& [module, pair] : pairs) {
       const std::string tensor = module + ".weight";
       LowRankUpdate update = update_of(file, pair, weights.tensors.at(tensor).shape);
-      update.factor = scale * weight_of(file, pair, module, config);
+      update.factor = scale * weight_of(file, pair, module, strength);
       weights.updates[tensor].push_back(std::move(update));
       ++modules;
     }

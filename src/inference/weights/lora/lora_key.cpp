@@ -1,5 +1,6 @@
 #include "inference/weights/lora/lora_key.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -107,6 +108,12 @@ LoraKey read_lora_key(const SafetensorsFile& file, const std::string& tensor) {
   fail(file, tensor,
        "must be the down or up matrix or the alpha of a LoRA (kohya's, PEFT's or diffusers' "
        "names), got another name");
+}
+
+bool names_component(const std::string& tensor) {
+  return std::any_of(kPrefixes.begin(), kPrefixes.end(), [&](const auto& each) {
+    return *each.first != '\0' && starts_with(tensor, each.first);
+  });
 }
 
 }  // namespace ssd1b

@@ -22,4 +22,7 @@ struct LoraKey {
 /// name where it has one: DoRA, LoHa, LoKr, LoCon with a middle, a LoRA of another architecture.
 LoraKey read_lora_key(const SafetensorsFile& file, const std::string& tensor);
 
+/// Whether the name of a tensor begins with that of its component.
+bool names_component(const std::string& tensor);
+
 }  // namespace ssd1b

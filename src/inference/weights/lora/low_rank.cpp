@@ -31,11 +31,10 @@ at::Tensor read_matrix(const TensorSource& source) {
 }  // namespace
 
 void add_low_rank(const LowRankUpdate& update, at::Tensor& weight) {
-  const at::Tensor down = read_matrix(update.down);  // [R, inputs * kernel * kernel]
-  const at::Tensor up = read_matrix(update.up);      // [M, R]
-  const at::Tensor delta =
-      at::mm(up, down).view_as(weight);  // a convolution's too: its 1x1 is `up`
-  weight.add_(delta, update.factor);
+  const at::Tensor down = read_matrix(update.down);       // [R, inputs * kernel * kernel]
+  const at::Tensor up = read_matrix(update.up);           // [M, R]
+  at::Tensor matrix = weight.view({weight.size(0), -1});  // a convolution's 1x1 is `up`
+  matrix.addmm_(up, down, /*beta=*/1, update.factor);
 }
 
 void check_merged(const Binding& binding, const at::Tensor& value) {

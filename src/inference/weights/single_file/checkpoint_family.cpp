@@ -13,7 +13,7 @@ struct Sign {
   const char* start;
   const char* what;
 };
-constexpr std::array<Sign, 22> kSigns = {{
+constexpr std::array<Sign, 25> kSigns = {{
     {"double_blocks.", "FLUX"},
     {"model.diffusion_model.double_blocks.", "FLUX"},
     {"joint_blocks.", "Stable Diffusion 3"},
@@ -32,6 +32,9 @@ constexpr std::array<Sign, 22> kSigns = {{
     {"decoder.up_blocks.", "one component of a model folder (give the folder)"},
     {"text_model.", "one component of a model folder (give the folder)"},
     {"encoder.down.", "a VAE alone"},
+    {"input_blocks.", "a UNet alone"},
+    {"diffusion_model.input_blocks.", "a UNet alone"},
+    {"state_dict.", "one whose names begin with state_dict. (take that away)"},
     {"transformer_blocks.", "a diffusion transformer"},
     {"blocks.", "a diffusion transformer"},
     {"model.diffusion_model.layers.", "a diffusion transformer"},
