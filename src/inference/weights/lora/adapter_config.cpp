@@ -6,6 +6,7 @@
 
 #include "inference/weights/lora/lora_key.h"
 #include "inference/weights/name_matching.h"
+#include "ssd1b/error.h"
 
 namespace ssd1b {
 namespace {
