@@ -6,11 +6,10 @@
 #include "inference/schedulers/scheduler_config.h"
 #include "inference/schedulers/scheduler_list.h"
 #include "ssd1b/error.h"
+#include "ssd1b/request_limits.h"
 
 namespace ssd1b {
 namespace {
-
-constexpr int kMaxSteps = 150;
 
 SchedulerConfig config_of(const SchedulerClass& of_class, const ConfigDocument& document) {
   return read_scheduler_config(document, of_class.keys, of_class.defaults);
