@@ -19,7 +19,7 @@ struct KeyEntry {
   bool is_plain_text = false;        // the file holds the key itself, not its SHA-256
   std::optional<double> rate_per_s;  // requests a second; none: no limit
   double burst = 1;                  // requests at once, of those that the rate allows
-  std::optional<int> concurrency;    // requests at a time; none: no limit
+  std::optional<int> concurrency;    // requests for pictures at a time; none: no limit
 };
 
 struct KeyFile {
