@@ -3,23 +3,21 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
+#include <cstdint>
+
 namespace ssd1b {
 
-/// Two neighbouring elements that are loaded and stored at once.
-template <typename T>
-struct Pair;
-template <>
-struct Pair<float> {
-  using Type = float2;
+/// Neighbouring elements that are loaded and stored at once: 16 bytes at a time where they are
+/// kWideVector, element by element otherwise.
+constexpr int kWideVector = 8;
+template <typename T, int kWidth = kWideVector>
+struct alignas(kWidth == kWideVector ? 16 : alignof(T)) Vector {
+  T at[kWidth];
 };
-template <>
-struct Pair<__half> {
-  using Type = __half2;
-};
-template <>
-struct Pair<__nv_bfloat16> {
-  using Type = __nv_bfloat162;
-};
+
+inline bool is_aligned(const void* pointer) {
+  return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0;
+}
 
 __device__ inline float to_float(float value) { return value; }
 __device__ inline float to_float(__half value) { return __half2float(value); }

@@ -14,12 +14,28 @@ constexpr int kThreads = kNormThreads;
 template <typename T>
 constexpr int kBlocks = sizeof(T) == sizeof(float) ? 3 : 4;
 
+/// What is added to the input by channel, in float. Both may be null.
+template <typename T>
+struct Shift {
+  const T* of_channels;  // [channels]
+  const T* of_pictures;  // [pictures, channels], `stride` elements apart
+  std::int64_t stride;
+
+  __device__ float of(std::int64_t picture, int channel) const {
+    float shift = 0.0f;
+    if (of_channels != nullptr) shift += to_float(of_channels[channel]);
+    if (of_pictures != nullptr) shift += to_float(of_pictures[picture * stride + channel]);
+    return shift;
+  }
+};
+
 /// What all blocks of a call read.
 template <typename T>
 struct Norm {
   const T* input;
   const T* weight;
   const T* bias;
+  Shift<T> shift;
   T* output;
   float2* sums;        // [pictures, groups, chunks] of x - pivot and of its square
   float2* statistics;  // [pictures, groups] mean and 1 / standard deviation
@@ -29,12 +45,7 @@ struct Norm {
   bool silu;
 };
 
-/// Neighbouring channels that are loaded and stored at once: 16 bytes at a time, or element by
-/// element where neither shape nor pointers promise more.
-template <typename T, int kWidth>
-struct alignas(kWidth == kNormVector ? 16 : alignof(T)) Vector {
-  T at[kWidth];
-};
+static_assert(kNormVector == kWideVector, "vectors of the plan are loaded at once");
 
 /// The part of a thread: a vector of channels of some rows of a chunk.
 struct Part {
@@ -87,7 +98,9 @@ __device__ void for_each_row(const T* __restrict__ input, const Part& part, int 
 template <typename T>
 __device__ float pivot_of(const Norm<T>& norm, std::int64_t picture, int group) {
   const NormPlan& plan = norm.plan;
-  return to_float(norm.input[picture * plan.rows * plan.channels + group * plan.group_channels]);
+  const int channel = group * static_cast<int>(plan.group_channels);
+  return to_float(norm.input[picture * plan.rows * plan.channels + channel]) +
+         norm.shift.of(picture, channel);
 }
 
 /// Of all lanes of a team, in each of them. The whole warp calls this.
@@ -124,17 +137,17 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>) sum_chunks(Norm<T> norm)
   __shared__ float2 pairs[kThreads * kPairs];  // [rows side by side, pairs of the tile]
   float2 own[kPairs] = {};
   if (part.works) {
-    float pivots[kPairs];
+    float above[kWidth];  // what is added to a channel, less its group's pivot
 #pragma unroll
-    for (int pair = 0; pair < kPairs; ++pair) {
-      const int group = (part.channel + 2 * pair) / static_cast<int>(plan.group_channels);
-      pivots[pair] = pivot_of(norm, blockIdx.z, group);
+    for (int i = 0; i < kWidth; ++i) {
+      const int group = (part.channel + i / 2 * 2) / static_cast<int>(plan.group_channels);
+      above[i] = norm.shift.of(blockIdx.z, part.channel + i) - pivot_of(norm, blockIdx.z, group);
     }
     const auto add = [&](std::int64_t, const Vector<T, kWidth>& vector) {
 #pragma unroll
       for (int pair = 0; pair < kPairs; ++pair) {
-        const float a = to_float(vector.at[2 * pair]) - pivots[pair];
-        const float b = to_float(vector.at[2 * pair + 1]) - pivots[pair];
+        const float a = to_float(vector.at[2 * pair]) + above[2 * pair];
+        const float b = to_float(vector.at[2 * pair + 1]) + above[2 * pair + 1];
         own[pair].x += a + b;
         own[pair].y += a * a + b * b;
       }
@@ -219,11 +232,12 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>) normalise(Norm<T> norm) 
   const dim3 block(gridDim.x - 1 - blockIdx.x, gridDim.y - 1 - blockIdx.y,
                    gridDim.z - 1 - blockIdx.z);
   const Part part = part_of<kWidth>(plan, block);
-  float scale[kWidth], shift[kWidth];  // loaded before the wait
+  float scale[kWidth], shift[kWidth], added[kWidth];  // loaded before the wait
 #pragma unroll
   for (int i = 0; i < kWidth; ++i) {
     scale[i] = part.works ? to_float(norm.weight[part.channel + i]) : 0.0f;
     shift[i] = part.works ? to_float(norm.bias[part.channel + i]) : 0.0f;
+    added[i] = part.works ? norm.shift.of(block.z, part.channel + i) : 0.0f;
   }
   __shared__ float2 statistics[kThreads];
   find_statistics(norm, block, statistics);
@@ -233,7 +247,7 @@ __global__ void __launch_bounds__(kThreads, kBlocks<T>) normalise(Norm<T> norm) 
   for (int i = 0; i < kWidth; ++i) {
     const int group = (part.channel + i / 2 * 2) / static_cast<int>(plan.group_channels);
     scale[i] *= statistics[group - first_group].y;
-    shift[i] -= statistics[group - first_group].x * scale[i];
+    shift[i] += (added[i] - statistics[group - first_group].x) * scale[i];
   }
   const auto store = [&](std::int64_t at, const Vector<T, kWidth>& vector) {
     Vector<T, kWidth> result;
@@ -266,8 +280,6 @@ int launch(const Norm<T>& norm, unsigned pictures, cudaStream_t stream) {
   return cudaGetLastError();
 }
 
-bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
-
 template <typename T>
 int plan_and_launch(const Ssd1bGroupNorm& call, cudaStream_t stream) {
   Norm<T> norm{};
@@ -275,6 +287,8 @@ int plan_and_launch(const Ssd1bGroupNorm& call, cudaStream_t stream) {
   norm.input = static_cast<const T*>(call.input);
   norm.weight = static_cast<const T*>(call.weight);
   norm.bias = static_cast<const T*>(call.bias);
+  norm.shift = {static_cast<const T*>(call.shift_of_channels),
+                static_cast<const T*>(call.shift_of_pictures), call.shift_stride};
   norm.output = static_cast<T*>(call.output);
   norm.sums = reinterpret_cast<float2*>(call.partial);
   norm.statistics = norm.sums + call.pictures * norm.plan.groups * norm.plan.chunks;

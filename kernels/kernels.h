@@ -7,14 +7,17 @@
 extern "C" {
 
 /// Grows when anything below changes; what loads the library checks it.
-constexpr int kSsd1bKernelsVersion = 2;
+constexpr int kSsd1bKernelsVersion = 3;
 int ssd1b_kernels_version();
 
-/// SiLU(group_norm(input)) of channels-last [pictures, rows, channels]. `partial`: room for
-/// NormPlan::partial_floats, at a multiple of 8 bytes. `silu` 0: without SiLU. Fastest where input
-/// and output are at multiples of 16 bytes; `output` is not `input`.
+/// SiLU(group_norm(input + shifts)) of channels-last [pictures, rows, channels]. `partial`: room
+/// for NormPlan::partial_floats, at a multiple of 8 bytes. `silu` 0: without SiLU. Fastest where
+/// input and output are at multiples of 16 bytes; `output` is not `input`. Shifts may be null.
 struct Ssd1bGroupNorm {
   const void* input;
+  const void* shift_of_channels;  // [channels]
+  const void* shift_of_pictures;  // [pictures, channels], `shift_stride` elements apart
+  std::int64_t shift_stride;
   const void* weight;  // [channels]
   const void* bias;    // [channels]
   void* output;
@@ -26,7 +29,57 @@ struct Ssd1bGroupNorm {
 };
 int ssd1b_group_norm(const Ssd1bGroupNorm* call, void* stream);
 
-/// [tokens, 2 width], values then gates -> values * gelu(gates), [tokens, width]; width is even.
+/// layer_norm(input) of [rows, width]; width is a multiple of 8, at most 2048; all pointers are at
+/// multiples of 16 bytes.
+struct Ssd1bLayerNorm {
+  const void* input;
+  const void* weight;  // [width]
+  const void* bias;    // [width]
+  void* output;
+  std::int64_t rows, width;
+  double eps;
+  int dtype;
+};
+int ssd1b_layer_norm(const Ssd1bLayerNorm* call, void* stream);
+
+/// total * softmax(scale * scores) of each row of float [rows, columns], in `dtype`; columns is a
+/// multiple of 8, both pointers are at multiples of 16 bytes.
+struct Ssd1bSoftmax {
+  const float* scores;
+  void* output;
+  std::int64_t rows, columns;
+  double scale, total;
+  int dtype;
+};
+int ssd1b_softmax(const Ssd1bSoftmax* call, void* stream);
+
+/// a + b + shifts of [rows, channels], rounded once; channels is a multiple of 8, all pointers are
+/// at multiples of 16 bytes. b and shifts may be null; `output` may be a or b.
+struct Ssd1bAdd {
+  const void* a;
+  const void* b;
+  const void* shifts[2];  // each [channels]
+  void* output;
+  std::int64_t rows, channels;
+  int dtype;
+};
+int ssd1b_add(const Ssd1bAdd* call, void* stream);
+
+/// The parts of an upsampled picture, channels-last [pictures, height + 1, width + 1, 4 channels],
+/// to where they belong, plus bias: [pictures, 2 height, 2 width, channels]. Of part 2 r + c, which
+/// makes the pixels of rows r and columns c modulo 2, the first r rows and c columns are of no use,
+/// as are its last 1 - r rows and 1 - c columns. Channels and pointers as ssd1b_add has them.
+struct Ssd1bInterleave {
+  const void* parts;
+  const void* bias;  // [channels]
+  void* output;
+  std::int64_t pictures, height, width, channels;
+  int dtype;
+};
+int ssd1b_interleave(const Ssd1bInterleave* call, void* stream);
+
+/// [tokens, 2 width], values then gates -> values * gelu(gates), [tokens, width]; width is a
+/// multiple of 8, all pointers are at multiples of 16 bytes.
 int ssd1b_geglu(const void* input, void* output, std::int64_t tokens, std::int64_t width, int dtype,
                 void* stream);
 

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "inference/layers/prove_cuda_kernels.h"
 #include "kernels.h"
 #include "norm_plan.h"
 
@@ -107,9 +108,22 @@ TEST(CudaKernels, AreLeftOutOnTheCpu) {
   const at::Tensor ones = at::ones({64});
 
   EXPECT_TRUE(prove_cuda_kernels(c10::Device(c10::kCPU), at::kFloat).empty());
-  EXPECT_FALSE(cuda_group_norm(input, ones, ones, 32, 1e-5, Activation::Silu));
-  EXPECT_FALSE(cuda_geglu(at::randn({1, 4, 8})));
+  EXPECT_FALSE(cuda_group_norm({input, {}, {}}, {ones, ones, 32, 1e-5}, Activation::Silu));
+  EXPECT_FALSE(cuda_layer_norm(at::randn({4, 64}), ones, ones, 1e-5));
+  EXPECT_FALSE(can_cuda_softmax(input, 8));
+  EXPECT_FALSE(cuda_softmax(at::randn({4, 8}), 1.0, 1.0, at::kHalf));
+  EXPECT_FALSE(can_cuda_add(input, 64));
+  EXPECT_FALSE(cuda_add(input, input, {ones, {}}));
+  EXPECT_FALSE(has_cuda_interleave(c10::Device(c10::kCPU), at::kFloat));
+  EXPECT_FALSE(cuda_interleave(input, at::ones({16})));
+  EXPECT_FALSE(cuda_geglu(at::randn({1, 4, 16})));
   EXPECT_FALSE(cuda_to_bytes(at::randn({1, 3, 4, 4})));
+}
+
+/// What libssd1b_kernels.so exports under a name.
+template <typename Function>
+Function* exported(void* library, const char* name) {
+  return reinterpret_cast<Function*>(dlsym(library, name));
 }
 
 TEST(CudaKernels, TheLibraryOpensAndRefusesWhatItCannotDo) {
@@ -117,20 +131,43 @@ TEST(CudaKernels, TheLibraryOpensAndRefusesWhatItCannotDo) {
   if (!std::filesystem::exists(path)) GTEST_SKIP() << "built without nvcc";
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   ASSERT_NE(library, nullptr) << dlerror();
-  const auto version =
-      reinterpret_cast<decltype(&ssd1b_kernels_version)>(dlsym(library, "ssd1b_kernels_version"));
-  const auto geglu = reinterpret_cast<decltype(&ssd1b_geglu)>(dlsym(library, "ssd1b_geglu"));
-  const auto norm =
-      reinterpret_cast<decltype(&ssd1b_group_norm)>(dlsym(library, "ssd1b_group_norm"));
-  ASSERT_TRUE(version != nullptr && geglu != nullptr && norm != nullptr);
+  auto* version = exported<decltype(ssd1b_kernels_version)>(library, "ssd1b_kernels_version");
+  auto* group_norm = exported<decltype(ssd1b_group_norm)>(library, "ssd1b_group_norm");
+  auto* layer_norm = exported<decltype(ssd1b_layer_norm)>(library, "ssd1b_layer_norm");
+  auto* softmax = exported<decltype(ssd1b_softmax)>(library, "ssd1b_softmax");
+  auto* add = exported<decltype(ssd1b_add)>(library, "ssd1b_add");
+  auto* interleave = exported<decltype(ssd1b_interleave)>(library, "ssd1b_interleave");
+  auto* geglu = exported<decltype(ssd1b_geglu)>(library, "ssd1b_geglu");
+  ASSERT_TRUE(version && group_norm && layer_norm && softmax && add && interleave && geglu);
 
   EXPECT_EQ(version(), kSsd1bKernelsVersion);
-  EXPECT_NE(geglu(nullptr, nullptr, 1, 3, 0, nullptr), 0);  // an odd width
-  EXPECT_NE(geglu(nullptr, nullptr, 1, 2, 9, nullptr), 0);  // an unknown dtype
-  Ssd1bGroupNorm call{};
-  call.channels = 36;
-  call.groups = 12;
-  EXPECT_NE(norm(&call, nullptr), 0);
+  EXPECT_NE(geglu(nullptr, nullptr, 1, 12, 0, nullptr), 0);  // no whole vectors
+  EXPECT_NE(geglu(nullptr, nullptr, 1, 8, 9, nullptr), 0);   // an unknown dtype
+  Ssd1bGroupNorm groups{};
+  groups.channels = 36;
+  groups.groups = 12;
+  EXPECT_NE(group_norm(&groups, nullptr), 0);
+  Ssd1bLayerNorm row{};
+  row.rows = 1;
+  for (const std::int64_t width : {12, 2056}) {
+    row.width = width;
+    EXPECT_NE(layer_norm(&row, nullptr), 0) << width;
+  }
+  Ssd1bSoftmax scores{};
+  scores.rows = 1;
+  scores.columns = 12;
+  scores.scale = 1.0;
+  EXPECT_NE(softmax(&scores, nullptr), 0);
+  scores.columns = 8;
+  scores.scale = 0.0;  // the largest score would not be the largest product
+  EXPECT_NE(softmax(&scores, nullptr), 0);
+  Ssd1bAdd sum{};
+  sum.rows = 1;
+  sum.channels = 12;
+  EXPECT_NE(add(&sum, nullptr), 0);
+  Ssd1bInterleave parts{};
+  parts.channels = 12;
+  EXPECT_NE(interleave(&parts, nullptr), 0);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "inference/layers/cuda_kernels.h"
 #include "inference/layers/onednn.h"
 #include "inference/layers/resample.h"
 
@@ -36,14 +37,33 @@ bool is_same_for_all_sizes(const at::Tensor& weight, std::int64_t padding) {
   });
 }
 
+bool is_upsampled_at_once(const Parameter& parameter, const c10::Device& device,
+                          at::ScalarType dtype) {
+  return parameter.use == ParameterUse::Upsampling && has_cuda_interleave(device, dtype);
+}
+
 }  // namespace
 
 void WeightArranger::operator()(Parameter& parameter) {
   const at::Tensor& value = parameter.value;
   if (parameter.use == ParameterUse::Other) return;
-  if (!value.device().is_cpu() || !has_onednn(value.scalar_type())) return;
-  parameter.arranged = forms_of(parameter);
+  if (is_upsampled_at_once(parameter, value.device(), value.scalar_type())) {
+    const at::Tensor all = at::cat(upsampling_kernels(value));  // [4 Cout, Cin, 2, 2]
+    parameter.arranged = {value, all.contiguous(at::MemoryFormat::ChannelsLast)};
+  } else if (value.device().is_cpu() && has_onednn(value.scalar_type())) {
+    parameter.arranged = forms_of(parameter);
+  } else {
+    return;
+  }
   parameter.value.reset();
+}
+
+std::int64_t arranged_elements(const Parameter& parameter, const c10::Device& device,
+                               at::ScalarType dtype) {
+  const std::int64_t taps = 3 * 3, taps_at_once = 4 * 2 * 2;
+  const std::int64_t elements = c10::multiply_integers(parameter.shape);
+  if (!is_upsampled_at_once(parameter, device, dtype)) return elements;
+  return elements / taps * (taps + taps_at_once);
 }
 
 std::vector<at::Tensor> WeightArranger::forms_of(const Parameter& parameter) {

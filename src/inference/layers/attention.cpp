@@ -2,6 +2,11 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <cmath>
+
+#include "inference/layers/cuda_kernels.h"
+
 namespace ssd1b {
 namespace {
 
@@ -9,10 +14,44 @@ at::Tensor split_heads(const at::Tensor& hidden, std::int64_t heads) {
   return hidden.unflatten(-1, {heads, -1}).transpose(1, 2);  // [B, heads, T, D / heads]
 }
 
+constexpr std::int64_t kWidestFused = 256;  // head of flash attention and cuDNN's
+
+/// Whether attend_in_products is faster than what libtorch has: one head that is too wide for its
+/// fast kernels, as the VAE's, in half precision on a GPU.
+bool can_attend_in_products(const at::Tensor& query, const at::Tensor& key, std::int64_t heads) {
+  return heads == 1 && query.size(-1) > kWidestFused && query.scalar_type() != at::kFloat &&
+         can_cuda_softmax(query, key.size(1));
+}
+
+/// attend with one head: scores of some queries at a time, in float32.
+at::Tensor attend_in_products(const at::Tensor& query, const at::Tensor& key,
+                              const at::Tensor& value) {
+  constexpr std::int64_t most_scores = std::int64_t{1} << 26;
+  constexpr double total = 256.0;
+  const double scale = 1.0 / std::sqrt(static_cast<double>(query.size(-1)));
+  const std::int64_t queries = query.size(1);
+  const std::int64_t at_once = std::max<std::int64_t>(1, most_scores / key.size(1));
+  at::Tensor attended = at::empty(query.sizes(), query.options());
+  for (std::int64_t i = 0; i < query.size(0); ++i) {
+    const at::Tensor keys = key[i].t();
+    for (std::int64_t first = 0; first < queries; first += at_once) {
+      const std::int64_t count = std::min(at_once, queries - first);
+      const at::Tensor scores = at::mm(query[i].narrow(0, first, count), keys, at::kFloat);
+      const at::Tensor shares = cuda_softmax(scores, scale, total, query.scalar_type()).value();
+      at::Tensor out = attended[i].narrow(0, first, count);
+      at::mm_out(out, shares, value[i]);
+    }
+  }
+  return attended.mul_(1.0 / total);
+}
+
 }  // namespace
 
 at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                   std::int64_t heads, Mask mask) {
+  if (mask == Mask::None && can_attend_in_products(query, key, heads)) {
+    return attend_in_products(query, key, value);
+  }
   const at::Tensor attended = at::scaled_dot_product_attention(
       split_heads(query, heads), split_heads(key, heads), split_heads(value, heads),
       /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/mask == Mask::Causal);

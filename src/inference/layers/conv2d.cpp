@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "inference/layers/cuda_kernels.h"
 #include "inference/layers/onednn.h"
 
 namespace ssd1b {
@@ -27,8 +28,12 @@ Conv2d::Conv2d(const Conv2dConfig& config)
       stride(config.stride),
       padding(config.padding) {}
 
-at::Tensor Conv2d::operator()(const at::Tensor& input) const {
-  return convolve(input, weight.arranged.empty() ? weight.value : weight.arranged.front());
+at::Tensor Conv2d::operator()(const at::Tensor& input) const { return settle(unbiased(input)); }
+
+Unbiased Conv2d::unbiased(const at::Tensor& input) const {
+  const at::Tensor& kernel = weight.arranged.empty() ? weight.value : weight.arranged.front();
+  if (!can_cuda_add(input, weight.shape.front())) return {convolve(input, kernel), {}};
+  return {at::conv2d(input, kernel, /*bias=*/{}, stride, padding), bias.value};
 }
 
 at::Tensor Conv2d::convolve(const at::Tensor& input, const at::Tensor& kernel) const {

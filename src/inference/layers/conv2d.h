@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "inference/layers/unbiased.h"
 #include "inference/weights/parameter.h"
 
 namespace ssd1b {
@@ -25,7 +26,9 @@ struct Conv2d {
   explicit Conv2d(const Conv2dConfig& config);
   /// [B, Cin, h, w] -> [B, Cout, h / stride, w / stride]
   at::Tensor operator()(const at::Tensor& input) const;
-  /// The same with another kernel, in any form that a Parameter may have.
+  /// The same, the bias left to whoever reads the result where that is faster.
+  Unbiased unbiased(const at::Tensor& input) const;
+  /// operator() with another kernel, in any form that a Parameter may have.
   at::Tensor convolve(const at::Tensor& input, const at::Tensor& kernel) const;
 
   Parameter weight;  // [Cout, Cin, kernel, kernel]

@@ -2,70 +2,45 @@
 
 #include <ATen/ATen.h>
 #include <ATen/DeviceAccelerator.h>
-#include <dlfcn.h>
 
 #include <algorithm>
-#include <array>
-#include <filesystem>
-#include <functional>
-#include <utility>
+#include <string>
 
-#include "kernels.h"
+#include "inference/layers/kernel_library.h"
 #include "norm_plan.h"
-#include "ssd1b/error.h"
 
 namespace ssd1b {
 namespace {
 
-constexpr int kDtypes = 3;  // as kernels.h numbers them
+constexpr std::int64_t kVector = 8;        // elements that kernels load at once
+constexpr std::int64_t kWidestRow = 2048;  // of cuda_layer_norm
+constexpr std::uintptr_t kAlignment = 16;  // bytes
 
-enum Kernel { GroupNormKernel, GegluKernel, ToBytesKernel, KernelCount };
-constexpr std::array<const char*, KernelCount> kNames = {"group_norm", "geglu", "to_bytes"};
-
-/// The opened library and what has been proven of it. One a process, as the device is.
-class Library {
- public:
-  static Library& instance() {
-    static Library library;
-    return library;
-  }
-
-  bool is_open() const { return version_ == kSsd1bKernelsVersion; }
-
-  decltype(&ssd1b_group_norm) group_norm = nullptr;
-  decltype(&ssd1b_geglu) geglu = nullptr;
-  decltype(&ssd1b_to_bytes) to_bytes = nullptr;
-  std::array<std::array<bool, kDtypes>, KernelCount> is_proven{};  // by dtype
-
- private:
-  Library() {
-    std::error_code ignored;
-    const auto program = std::filesystem::read_symlink("/proc/self/exe", ignored);
-    const auto path = program.parent_path() / "libssd1b_kernels.so";
-    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr) return;
-    const auto find = [&](auto& function, const char* name) {
-      function = reinterpret_cast<std::decay_t<decltype(function)>>(dlsym(library, name));
-      return function != nullptr;
-    };
-    decltype(&ssd1b_kernels_version) version = nullptr;
-    const bool has_all = find(version, "ssd1b_kernels_version") &&
-                         find(group_norm, "ssd1b_group_norm") && find(geglu, "ssd1b_geglu") &&
-                         find(to_bytes, "ssd1b_to_bytes");
-    if (has_all) version_ = version();
-  }
-
-  int version_ = 0;
-};
-
-int dtype_number(at::ScalarType dtype) {
-  return dtype == at::kFloat ? 0 : dtype == at::kHalf ? 1 : dtype == at::kBFloat16 ? 2 : -1;
+bool is_used(CudaKernel kernel, const at::Tensor& input) {
+  return input.is_cuda() && KernelLibrary::instance().is_used(kernel, input.scalar_type());
 }
 
-bool is_proven(Kernel kernel, const at::Tensor& input) {
-  if (!input.is_cuda()) return false;
-  const int dtype = dtype_number(input.scalar_type());
-  return dtype >= 0 && Library::instance().is_proven[kernel][dtype];
+bool is_channels_last(const at::Tensor& picture) {
+  return picture.dim() == 4 && picture.is_contiguous(at::MemoryFormat::ChannelsLast);
+}
+
+bool is_aligned(const at::Tensor& tensor) {
+  return reinterpret_cast<std::uintptr_t>(tensor.const_data_ptr()) % kAlignment == 0;
+}
+
+/// Whether `values`, unless undefined, are of `like`'s dtype, each beside the next.
+bool fits(const at::Tensor& values, const at::Tensor& like) {
+  return !values.defined() ||
+         (values.scalar_type() == like.scalar_type() && values.stride(-1) == 1);
+}
+
+/// Whether `values`, unless undefined, can be loaded vector by vector as well.
+bool fits_vectors(const at::Tensor& values, const at::Tensor& like) {
+  return !values.defined() || (fits(values, like) && is_aligned(values));
+}
+
+const void* data_of(const at::Tensor& tensor) {
+  return tensor.defined() ? tensor.const_data_ptr() : nullptr;
 }
 
 void* stream_of(const at::Tensor& tensor) {
@@ -73,161 +48,164 @@ void* stream_of(const at::Tensor& tensor) {
 }
 
 /// CUDA's status becomes the error that libtorch would throw: faults.cpp knows what it means.
-void check_launch(int status, Kernel kernel) {
+void check_launch(int status, CudaKernel kernel) {
   if (status == 0) return;
   throw c10::AcceleratorError(
       {__func__, __FILE__, __LINE__}, status,
-      std::string("CUDA error ") + std::to_string(status) + " of our kernel " + kNames[kernel]);
-}
-
-at::Tensor run_group_norm(const at::Tensor& input, const at::Tensor& weight, const at::Tensor& bias,
-                          std::int64_t groups, double eps, Activation activation) {
-  at::Tensor output = at::empty_like(input);  // channels-last, as the input is
-  const std::int64_t rows = input.size(2) * input.size(3);
-  const NormPlan plan = plan_norm(rows, input.size(1), groups);
-  at::Tensor partial =
-      at::empty({plan.partial_floats(input.size(0))}, input.options().dtype(at::kFloat));
-  const Ssd1bGroupNorm call{input.const_data_ptr(),
-                            weight.const_data_ptr(),
-                            bias.const_data_ptr(),
-                            output.data_ptr(),
-                            partial.mutable_data_ptr<float>(),
-                            input.size(0),
-                            rows,
-                            input.size(1),
-                            groups,
-                            eps,
-                            activation == Activation::Silu ? 1 : 0,
-                            dtype_number(input.scalar_type())};
-  check_launch(Library::instance().group_norm(&call, stream_of(input)), GroupNormKernel);
-  return output;
-}
-
-at::Tensor run_geglu(const at::Tensor& both) {
-  std::vector<std::int64_t> shape = both.sizes().vec();
-  shape.back() /= 2;
-  at::Tensor output = at::empty(shape, both.options());
-  const std::int64_t tokens = both.numel() / both.size(-1);
-  check_launch(
-      Library::instance().geglu(both.const_data_ptr(), output.data_ptr(), tokens, shape.back(),
-                                dtype_number(both.scalar_type()), stream_of(both)),
-      GegluKernel);
-  return output;
-}
-
-at::Tensor run_to_bytes(const at::Tensor& pixels) {
-  at::Tensor bytes =
-      at::empty({pixels.size(2), pixels.size(3), 3}, pixels.options().dtype(at::kByte));
-  check_launch(Library::instance().to_bytes(pixels.const_data_ptr(), pixels.strides().data() + 1,
-                                            bytes.mutable_data_ptr<std::uint8_t>(), pixels.size(2),
-                                            pixels.size(3), dtype_number(pixels.scalar_type()),
-                                            stream_of(pixels)),
-               ToBytesKernel);
-  return bytes;
-}
-
-/// How far two ways to one result may be apart: a few units in the last place of values of about 4.
-double tolerance_of(at::ScalarType dtype) {
-  return dtype == at::kFloat ? 2e-5 : dtype == at::kHalf ? 1.6e-2 : 1.3e-1;
-}
-
-double largest_difference(const at::Tensor& a, const at::Tensor& b) {
-  return (a.to(at::kFloat) - b.to(at::kFloat)).abs().max().item<double>();  // NaN stays NaN
-}
-
-using Comparison = std::function<double()>;
-
-/// A tensor as networks make them: about 1 wide, beside zero, the same at every start.
-at::Tensor sample(at::IntArrayRef shape, const at::TensorOptions& options) {
-  const std::int64_t count = c10::multiply_integers(shape);
-  return (at::sin(at::arange(count, options.dtype(at::kFloat)) * 1.7) * 2.0 + 0.5)
-      .to(options.dtype().toScalarType())
-      .view(shape);
-}
-
-/// SSD-1B's widest norm, one with few channels a group, odd sizes of the picture, and one of as
-/// many rows as the VAE has, whose sums have a kernel of their own.
-double compare_group_norm(const at::TensorOptions& options) {
-  double difference = 0.0;
-  for (const auto& [channels, side] :
-       {std::pair<std::int64_t, std::int64_t>{2560, 8}, {640, 65}, {128, 33}, {512, 113}}) {
-    const at::Tensor input =
-        sample({2, channels, side, side}, options).contiguous(at::MemoryFormat::ChannelsLast);
-    const at::Tensor weight = sample({channels}, options), bias = sample({channels}, options);
-    for (const Activation activation : {Activation::None, Activation::Silu}) {
-      const at::Tensor ours = run_group_norm(input, weight, bias, 32, 1e-5, activation);
-      const at::Tensor norm = at::group_norm(input, 32, weight, bias, 1e-5);
-      const at::Tensor theirs = activation == Activation::Silu ? at::silu(norm) : norm;
-      difference = std::max(difference, largest_difference(ours, theirs));
-    }
-  }
-  return difference;
-}
-
-double compare_geglu(const at::TensorOptions& options) {
-  const at::Tensor both = sample({2, 77, 2 * 640}, options);
-  const std::vector<at::Tensor> halves = both.chunk(2, -1);
-  return largest_difference(run_geglu(both), halves[0] * at::gelu(halves[1]));
-}
-
-double compare_to_bytes(const at::TensorOptions& options) {
-  const at::Tensor pixels = sample({1, 3, 64, 72}, options);
-  const at::Tensor turned = pixels.contiguous(at::MemoryFormat::ChannelsLast);
-  return std::max(largest_difference(run_to_bytes(pixels), aten_to_bytes(pixels)),
-                  largest_difference(run_to_bytes(turned), aten_to_bytes(turned)));
-}
-
-KernelProof prove(Kernel kernel, int dtype, const Comparison& compare, double tolerance) {
-  KernelProof proof;
-  proof.name = kNames[kernel];
-  try {
-    proof.difference = compare();
-    proof.is_used = proof.difference <= tolerance;  // not where it is NaN
-    if (!proof.is_used) {
-      proof.why_not = "it differs from ATen by more than " + std::to_string(tolerance);
-    }
-  } catch (const c10::Error& error) {
-    proof.why_not = error.what_without_backtrace();
-  }
-  Library::instance().is_proven[kernel][dtype] = proof.is_used;
-  return proof;
+      std::string("CUDA error ") + std::to_string(status) + " of our kernel " + name_of(kernel));
 }
 
 }  // namespace
 
-std::vector<KernelProof> prove_cuda_kernels(const c10::Device& device, at::ScalarType dtype) {
-  if (!device.is_cuda() || !Library::instance().is_open()) return {};
-  const at::TensorOptions options = at::dtype(dtype).device(device);
-  const double tolerance = tolerance_of(dtype);
-  const int number = dtype_number(dtype);
-  return {prove(
-              GroupNormKernel, number, [&] { return compare_group_norm(options); }, 4 * tolerance),
-          prove(
-              GegluKernel, number, [&] { return compare_geglu(options); }, tolerance),
-          prove(
-              ToBytesKernel, number, [&] { return compare_to_bytes(options); }, 0.0)};
+std::optional<at::Tensor> cuda_group_norm(const ShiftedPicture& shifted,
+                                          const GroupNormParameters& norm, Activation activation) {
+  const auto& [input, of_channels, of_pictures] = shifted;
+  if (!is_used(GroupNormKernel, input) || !is_channels_last(input)) return std::nullopt;
+  if (!can_plan_norm(input.size(1), norm.groups) || !fits(norm.weight, input)) return std::nullopt;
+  if (!fits(of_channels, input) || !fits(of_pictures, input)) return std::nullopt;
+  at::Tensor output = at::empty_like(input);  // channels-last, as the input is
+  const std::int64_t rows = input.size(2) * input.size(3);
+  const NormPlan plan = plan_norm(rows, input.size(1), norm.groups);
+  at::Tensor partial =
+      at::empty({plan.partial_floats(input.size(0))}, input.options().dtype(at::kFloat));
+  Ssd1bGroupNorm call{};
+  call.input = input.const_data_ptr();
+  call.shift_of_channels = data_of(of_channels);
+  call.shift_of_pictures = data_of(of_pictures);
+  call.shift_stride = of_pictures.defined() ? of_pictures.stride(0) : 0;
+  call.weight = norm.weight.const_data_ptr();
+  call.bias = norm.bias.const_data_ptr();
+  call.output = output.data_ptr();
+  call.partial = partial.mutable_data_ptr<float>();
+  call.pictures = input.size(0);
+  call.rows = rows;
+  call.channels = input.size(1);
+  call.groups = norm.groups;
+  call.eps = norm.eps;
+  call.silu = activation == Activation::Silu ? 1 : 0;
+  call.dtype = kernel_dtype(input.scalar_type());
+  check_launch(KernelLibrary::instance().group_norm(&call, stream_of(input)), GroupNormKernel);
+  return output;
 }
 
-std::optional<at::Tensor> cuda_group_norm(const at::Tensor& input, const at::Tensor& weight,
-                                          const at::Tensor& bias, std::int64_t groups, double eps,
-                                          Activation activation) {
-  const bool fits = is_proven(GroupNormKernel, input) && input.dim() == 4 &&
-                    input.is_contiguous(at::MemoryFormat::ChannelsLast) &&
-                    weight.scalar_type() == input.scalar_type() &&
-                    can_plan_norm(input.size(1), groups);
-  if (!fits) return std::nullopt;
-  return run_group_norm(input, weight, bias, groups, eps, activation);
+std::optional<at::Tensor> cuda_layer_norm(const at::Tensor& input, const at::Tensor& weight,
+                                          const at::Tensor& bias, double eps) {
+  const std::int64_t width = input.size(-1);
+  const bool fits_kernel = is_used(LayerNormKernel, input) && input.is_contiguous() &&
+                           is_aligned(input) && width % kVector == 0 && width <= kWidestRow &&
+                           fits_vectors(weight, input) && fits_vectors(bias, input);
+  if (!fits_kernel) return std::nullopt;
+  at::Tensor output = at::empty_like(input);
+  const Ssd1bLayerNorm call{input.const_data_ptr(),
+                            weight.const_data_ptr(),
+                            bias.const_data_ptr(),
+                            output.data_ptr(),
+                            input.numel() / width,
+                            width,
+                            eps,
+                            kernel_dtype(input.scalar_type())};
+  check_launch(KernelLibrary::instance().layer_norm(&call, stream_of(input)), LayerNormKernel);
+  return output;
+}
+
+bool can_cuda_softmax(const at::Tensor& like, std::int64_t columns) {
+  return is_used(SoftmaxKernel, like) && columns % kVector == 0;
+}
+
+std::optional<at::Tensor> cuda_softmax(const at::Tensor& scores, double scale, double total,
+                                       at::ScalarType dtype) {
+  const std::int64_t columns = scores.size(-1);
+  const bool fits_kernel = scores.is_cuda() && scores.scalar_type() == at::kFloat &&
+                           KernelLibrary::instance().is_used(SoftmaxKernel, dtype) &&
+                           columns % kVector == 0 && scores.is_contiguous() && is_aligned(scores);
+  if (!fits_kernel) return std::nullopt;
+  at::Tensor output = at::empty(scores.sizes(), scores.options().dtype(dtype));
+  const Ssd1bSoftmax call{scores.const_data_ptr<float>(),
+                          output.data_ptr(),
+                          scores.numel() / columns,
+                          columns,
+                          scale,
+                          total,
+                          kernel_dtype(dtype)};
+  check_launch(KernelLibrary::instance().softmax(&call, stream_of(scores)), SoftmaxKernel);
+  return output;
+}
+
+bool can_cuda_add(const at::Tensor& input, std::int64_t channels) {
+  return is_used(AddKernel, input) && channels % kVector == 0;
+}
+
+bool cuda_add(const at::Tensor& picture, const at::Tensor& other,
+              const std::array<at::Tensor, 2>& shifts) {
+  const bool fits_kernel =
+      is_channels_last(picture) && can_cuda_add(picture, picture.size(1)) && is_aligned(picture) &&
+      (!other.defined() || (other.sizes() == picture.sizes() && is_channels_last(other))) &&
+      fits_vectors(other.defined() ? other.permute({0, 2, 3, 1}) : other, picture) &&
+      std::all_of(shifts.begin(), shifts.end(),
+                  [&](const at::Tensor& shift) { return fits_vectors(shift, picture); });
+  if (!fits_kernel) return false;
+  const Ssd1bAdd call{picture.const_data_ptr(),
+                      data_of(other),
+                      {data_of(shifts[0]), data_of(shifts[1])},
+                      picture.data_ptr(),
+                      picture.numel() / picture.size(1),
+                      picture.size(1),
+                      kernel_dtype(picture.scalar_type())};
+  check_launch(KernelLibrary::instance().add(&call, stream_of(picture)), AddKernel);
+  return true;
+}
+
+bool has_cuda_interleave(const c10::Device& device, at::ScalarType dtype) {
+  return device.is_cuda() && KernelLibrary::instance().is_used(InterleaveKernel, dtype);
+}
+
+std::optional<at::Tensor> cuda_interleave(const at::Tensor& parts, const at::Tensor& bias) {
+  const std::int64_t channels = bias.size(0);
+  const bool fits_kernel = is_used(InterleaveKernel, parts) && is_channels_last(parts) &&
+                           is_aligned(parts) && channels % kVector == 0 &&
+                           fits_vectors(bias, parts);
+  if (!fits_kernel) return std::nullopt;
+  const std::int64_t height = parts.size(2) - 1;
+  const std::int64_t width = parts.size(3) - 1;
+  at::Tensor output = at::empty({parts.size(0), channels, 2 * height, 2 * width},
+                                parts.options().memory_format(at::MemoryFormat::ChannelsLast));
+  const Ssd1bInterleave call{parts.const_data_ptr(),
+                             bias.const_data_ptr(),
+                             output.data_ptr(),
+                             parts.size(0),
+                             height,
+                             width,
+                             channels,
+                             kernel_dtype(parts.scalar_type())};
+  check_launch(KernelLibrary::instance().interleave(&call, stream_of(parts)), InterleaveKernel);
+  return output;
 }
 
 std::optional<at::Tensor> cuda_geglu(const at::Tensor& both) {
-  const bool fits = is_proven(GegluKernel, both) && both.is_contiguous() && both.size(-1) % 4 == 0;
-  if (!fits) return std::nullopt;
-  return run_geglu(both);
+  const bool fits_kernel = is_used(GegluKernel, both) && both.is_contiguous() && is_aligned(both) &&
+                           both.size(-1) % (2 * kVector) == 0;
+  if (!fits_kernel) return std::nullopt;
+  std::vector<std::int64_t> shape = both.sizes().vec();
+  shape.back() /= 2;
+  at::Tensor output = at::empty(shape, both.options());
+  const std::int64_t tokens = both.numel() / both.size(-1);
+  check_launch(KernelLibrary::instance().geglu(both.const_data_ptr(), output.data_ptr(), tokens,
+                                               shape.back(), kernel_dtype(both.scalar_type()),
+                                               stream_of(both)),
+               GegluKernel);
+  return output;
 }
 
 std::optional<at::Tensor> cuda_to_bytes(const at::Tensor& pixels) {
-  if (!is_proven(ToBytesKernel, pixels) || pixels.size(0) != 1) return std::nullopt;
-  return run_to_bytes(pixels);
+  if (!is_used(ToBytesKernel, pixels) || pixels.size(0) != 1) return std::nullopt;
+  at::Tensor bytes =
+      at::empty({pixels.size(2), pixels.size(3), 3}, pixels.options().dtype(at::kByte));
+  check_launch(KernelLibrary::instance().to_bytes(
+                   pixels.const_data_ptr(), pixels.strides().data() + 1,
+                   bytes.mutable_data_ptr<std::uint8_t>(), pixels.size(2), pixels.size(3),
+                   kernel_dtype(pixels.scalar_type()), stream_of(pixels)),
+               ToBytesKernel);
+  return bytes;
 }
 
 at::Tensor aten_to_bytes(const at::Tensor& pixels) {

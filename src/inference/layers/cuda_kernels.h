@@ -1,44 +1,64 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
-#include <c10/core/Device.h>
 
+#include <array>
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "inference/layers/activation.h"
 
 namespace ssd1b {
 
-// Our own CUDA kernels (kernels/), each beside what ATen does in its place. They are in a library
-// of their own that is opened beside the program; none is used before prove_cuda_kernels has found
-// that it agrees with ATen on this device.
+// Our own CUDA kernels (kernels/). Each answers nullopt or false where ATen is to do its work: on
+// the CPU, for shapes that it does not take, and before prove_cuda_kernels has found that it agrees
+// with ATen on this device.
 
-/// What proving one kernel found.
-struct KernelProof {
-  std::string name;
-  bool is_used = false;
-  double difference = 0.0;  // the largest, beside values of about 1
-  std::string why_not;
+/// A picture [B, C, h, w] and what is to be added to all pixels of a channel; either may be
+/// undefined.
+struct ShiftedPicture {
+  at::Tensor picture;
+  at::Tensor of_channels;  // [C]
+  at::Tensor of_pictures;  // [B, C]
 };
 
-/// Opens the library, runs every kernel in `dtype` on `device` beside its twin of ATen and switches
-/// on those that agree. Empty where the library is not there. Waits for the device. Used by the
-/// device thread only, before the first network runs.
-std::vector<KernelProof> prove_cuda_kernels(const c10::Device& device, at::ScalarType dtype);
+struct GroupNormParameters {
+  at::Tensor weight, bias;  // [C]
+  std::int64_t groups = 1;
+  double eps = 0.0;
+};
 
-/// Activation(group_norm(input)), None or Silu, of channels-last [B, C, h, w]; nullopt where ATen
-/// is to do it.
-std::optional<at::Tensor> cuda_group_norm(const at::Tensor& input, const at::Tensor& weight,
-                                          const at::Tensor& bias, std::int64_t groups, double eps,
-                                          Activation activation);
+/// Activation(group_norm(shifted)), None or Silu, of a channels-last picture.
+std::optional<at::Tensor> cuda_group_norm(const ShiftedPicture& shifted,
+                                          const GroupNormParameters& norm, Activation activation);
 
-/// Values and gates [B, T, 2 D] -> values * gelu(gates), [B, T, D]; nullopt where ATen is to do it.
+/// layer_norm over the last dimension; weight and bias [width].
+std::optional<at::Tensor> cuda_layer_norm(const at::Tensor& input, const at::Tensor& weight,
+                                          const at::Tensor& bias, double eps);
+
+/// softmax(scale * scores) over the last dimension of float [..., columns], in `dtype`, times
+/// `total`: a share of many is too small a number for float16.
+std::optional<at::Tensor> cuda_softmax(const at::Tensor& scores, double scale, double total,
+                                       at::ScalarType dtype);
+/// Whether cuda_softmax takes rows of that many columns for results like `like`.
+bool can_cuda_softmax(const at::Tensor& like, std::int64_t columns);
+
+/// Whether cuda_add takes channels-last pictures of that many channels and the dtype of `input`.
+bool can_cuda_add(const at::Tensor& input, std::int64_t channels);
+/// picture += other + shifts, each [C], all at once. `other` and shifts may be undefined.
+bool cuda_add(const at::Tensor& picture, const at::Tensor& other,
+              const std::array<at::Tensor, 2>& shifts);
+
+/// Whether cuda_interleave can be used for numbers of this dtype.
+bool has_cuda_interleave(const c10::Device& device, at::ScalarType dtype);
+/// The four convolutions of an upsampling, channels-last [B, 4 C, h + 1, w + 1] in the order of
+/// upsampling_kernels, and bias [C] -> [B, C, 2 h, 2 w].
+std::optional<at::Tensor> cuda_interleave(const at::Tensor& parts, const at::Tensor& bias);
+
+/// Values and gates [B, T, 2 D] -> values * gelu(gates), [B, T, D].
 std::optional<at::Tensor> cuda_geglu(const at::Tensor& both);
 
-/// Pixels [1, 3, H, W] about -1..1 -> bytes [H, W, 3]; nullopt where ATen is to do it.
+/// Pixels [1, 3, H, W] about -1..1 -> bytes [H, W, 3].
 std::optional<at::Tensor> cuda_to_bytes(const at::Tensor& pixels);
 
 /// The twin of cuda_to_bytes, on any device: clamped, rounded half to even, as diffusers does.

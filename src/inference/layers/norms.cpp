@@ -2,7 +2,6 @@
 
 #include <ATen/ATen.h>
 
-#include "inference/layers/cuda_kernels.h"
 #include "inference/layers/group_norm_cpu.h"
 
 namespace ssd1b {
@@ -21,17 +20,31 @@ at::Tensor GroupNorm::with(Activation activation, const at::Tensor& input) const
   if (can_use_channels_last_group_norm(input)) {
     return channels_last_group_norm(input, weight.value, bias.value, groups, eps, activation);
   }
-  if (auto done = cuda_group_norm(input, weight.value, bias.value, groups, eps, activation)) {
-    return *done;
-  }
+  if (auto done = cuda_group_norm({input, {}, {}}, parameters(), activation)) return *done;
   at::Tensor normed = at::group_norm(input, groups, weight.value, bias.value, eps);
   return activation == Activation::Silu ? at::silu_(normed) : normed;
+}
+
+at::Tensor GroupNorm::with(Activation activation, const Unbiased& input,
+                           const at::Tensor& time) const {
+  if (activation == Activation::None || activation == Activation::Silu) {
+    const ShiftedPicture shifted{input.picture, input.bias, time};
+    if (auto done = cuda_group_norm(shifted, parameters(), activation)) return *done;
+  }
+  at::Tensor hidden = settle(input);
+  if (time.defined()) hidden.add_(time.unsqueeze(-1).unsqueeze(-1));
+  return with(activation, hidden);
+}
+
+GroupNormParameters GroupNorm::parameters() const {
+  return {weight.value, bias.value, groups, eps};
 }
 
 LayerNorm::LayerNorm(std::int64_t width, double eps_of)
     : weight({width}), bias({width}), eps(eps_of) {}
 
 at::Tensor LayerNorm::operator()(const at::Tensor& input) const {
+  if (auto done = cuda_layer_norm(input, weight.value, bias.value, eps)) return *done;
   return at::layer_norm(input, weight.shape, weight.value, bias.value, eps);
 }
 

@@ -5,6 +5,8 @@
 #include <cstdint>
 
 #include "inference/layers/activation.h"
+#include "inference/layers/cuda_kernels.h"
+#include "inference/layers/unbiased.h"
 #include "inference/weights/parameter.h"
 
 namespace ssd1b {
@@ -16,10 +18,16 @@ struct GroupNorm {
   at::Tensor operator()(const at::Tensor& input) const;
   /// The activation of that: what stands before most convolutions. SiLU costs no pass of its own.
   at::Tensor with(Activation activation, const at::Tensor& input) const;
+  /// The same of a picture with its bias and, where it is defined, `time` [B, C] added to all its
+  /// pixels. The picture is of no use afterwards.
+  at::Tensor with(Activation activation, const Unbiased& input, const at::Tensor& time = {}) const;
 
   Parameter weight, bias;  // [C]
   std::int64_t groups;
   double eps;
+
+ private:
+  GroupNormParameters parameters() const;
 };
 
 /// Normalises over the last dimension.

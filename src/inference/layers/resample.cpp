@@ -2,6 +2,10 @@
 
 #include <ATen/ATen.h>
 
+#include <optional>
+
+#include "inference/layers/cuda_kernels.h"
+
 namespace ssd1b {
 namespace {
 
@@ -20,18 +24,29 @@ at::Tensor upsample_by_parts(const at::Tensor& hidden, const Conv2d& conv) {
   at::Tensor out = at::empty({hidden.size(0), conv.weight.shape[0], 2 * height, 2 * width},
                              hidden.options().memory_format(at::MemoryFormat::ChannelsLast));
   for (std::int64_t i = 0; i < 4; ++i) {
-    const std::int64_t row = i / 2;
-    const std::int64_t column = i % 2;
-    // Padded on all sides, so one row and one column are of no use: [B, C, h + 1, w + 1].
-    const at::Tensor part = conv.convolve(hidden, conv.weight.arranged[i + 1]);
-    out.slice(2, row, 2 * height, 2)
-        .slice(3, column, 2 * width, 2)
-        .copy_(part.narrow(2, row, height).narrow(3, column, width));
+    place_upsampled(conv.convolve(hidden, conv.weight.arranged[i + 1]), i, out);
   }
   return out;
 }
 
+/// The same with all four kernels in one product; nullopt where our own kernel, which brings its
+/// results to their places, does not take them.
+std::optional<at::Tensor> upsample_at_once(const at::Tensor& hidden, const Conv2d& conv) {
+  const at::Tensor parts =
+      at::conv2d(hidden, conv.weight.arranged[1], /*bias=*/{}, /*stride=*/1, /*padding=*/1);
+  return cuda_interleave(parts, conv.bias.value);
+}
+
 }  // namespace
+
+void place_upsampled(const at::Tensor& part, std::int64_t index, const at::Tensor& out) {
+  const std::int64_t row = index / 2;
+  const std::int64_t column = index % 2;
+  // One row and one column of the part are of no use.
+  out.slice(2, row, out.size(2), 2)
+      .slice(3, column, out.size(3), 2)
+      .copy_(part.narrow(2, row, out.size(2) / 2).narrow(3, column, out.size(3) / 2));
+}
 
 Downsample::Downsample(std::int64_t channels, std::int64_t padding)
     : conv({channels, channels, /*kernel=*/3, /*stride=*/2, padding}) {}
@@ -63,6 +78,9 @@ at::Tensor Upsample::operator()(const at::Tensor& hidden, std::int64_t height,
                                 std::int64_t width) const {
   const bool is_doubled = height == 2 * hidden.size(2) && width == 2 * hidden.size(3);
   if (is_doubled && conv.weight.arranged.size() == 5) return upsample_by_parts(hidden, conv);
+  if (is_doubled && conv.weight.arranged.size() == 2) {
+    if (auto done = upsample_at_once(hidden, conv)) return *done;
+  }
   return conv(at::upsample_nearest2d(hidden, {height, width}));
 }
 

@@ -24,6 +24,9 @@ struct Downsample {
 /// and odd ones. Neighbours are equal after the doubling, so the weights that meet them are summed:
 /// four ninths of the products give the same picture.
 std::array<at::Tensor, 4> upsampling_kernels(const at::Tensor& weight);
+/// What the convolution with kernel `index` gave, padded by one on all sides [B, Cout, h + 1,
+/// w + 1], to its quarter of the pixels of `out` [B, Cout, 2h, 2w].
+void place_upsampled(const at::Tensor& part, std::int64_t index, const at::Tensor& out);
 
 /// Doubles the picture: nearest neighbour, then a 3x3 convolution.
 struct Upsample {

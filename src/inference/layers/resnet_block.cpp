@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include <utility>
+#include <vector>
 
 namespace ssd1b {
 
@@ -22,18 +22,19 @@ ResnetBlock::ResnetBlock(const ResnetBlockConfig& config)
   }
 }
 
-at::Tensor ResnetBlock::normed_with_time(at::Tensor hidden, const at::Tensor& time) const {
-  if (!time_emb_proj) return norm2.with(activation, hidden);
-  const at::Tensor of_channels = time.unsqueeze(-1).unsqueeze(-1);  // [B, Cout or 2 Cout, 1, 1]
-  if (!scales_by_time) return norm2.with(activation, hidden.add_(of_channels));
-  const std::vector<at::Tensor> halves = of_channels.chunk(2, 1);  // scale, shift
-  return activate(norm2(hidden).mul_(1.0 + halves[0]).add_(halves[1]), activation);
+at::Tensor ResnetBlock::normed_with_time(const Unbiased& hidden, const at::Tensor& time) const {
+  if (!scales_by_time) return norm2.with(activation, hidden, time);
+  const std::vector<at::Tensor> halves =
+      time.unsqueeze(-1).unsqueeze(-1).chunk(2, 1);  // scale, shift [B, Cout, 1, 1]
+  at::Tensor normed = norm2.with(Activation::None, hidden);
+  return activate(normed.mul_(1.0 + halves[0]).add_(halves[1]), activation);
 }
 
 at::Tensor ResnetBlock::operator()(const at::Tensor& hidden, const at::Tensor& time) const {
-  at::Tensor out = conv1(norm1.with(activation, hidden));
-  out = conv2(normed_with_time(std::move(out), time));
-  out.add_(conv_shortcut ? (*conv_shortcut)(hidden) : hidden);
+  const Unbiased first = conv1.unbiased(norm1.with(activation, hidden));
+  const Unbiased second = conv2.unbiased(normed_with_time(first, time));
+  at::Tensor out =
+      add(second, conv_shortcut ? conv_shortcut->unbiased(hidden) : Unbiased{hidden, {}});
   if (output_scale != 1.0) out.div_(output_scale);
   return out;
 }

@@ -39,8 +39,8 @@ struct ResnetBlock {
   bool scales_by_time;
 
  private:
-  /// The activation before conv2: hidden [B, Cout, h, w] -> the same
-  at::Tensor normed_with_time(at::Tensor hidden, const at::Tensor& time) const;
+  /// What conv2 reads of what conv1 gave: [B, Cout, h, w] -> the same
+  at::Tensor normed_with_time(const Unbiased& hidden, const at::Tensor& time) const;
 };
 
 void visit_parameters(ResnetBlock& block, const Scope& scope);

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "inference/layers/cuda_kernels.h"
+#include "inference/layers/prove_cuda_kernels.h"
 #include "inference/pipeline/devices.h"
 #include "inference/weights/convert.h"
 #include "logging/log.h"

@@ -128,19 +128,27 @@ void set_defaults(ModelInfo& info, const ModelFolder& folder, const UNetConfig& 
 
 class ElementCounter : public ParameterVisitor {
  public:
+  ElementCounter(const c10::Device& device, at::ScalarType dtype)
+      : device_(device), dtype_(dtype) {}
+
   void visit(const std::string&, Parameter& parameter) override {
-    count += c10::multiply_integers(parameter.shape);
+    count += arranged_elements(parameter, device_, dtype_);
   }
   void stack(Parameter&, std::initializer_list<Parameter*>) override {}
 
   std::int64_t count = 0;
+
+ private:
+  c10::Device device_;
+  at::ScalarType dtype_;
 };
 
+/// Of a module's weights once they are on the device.
 template <class Module>
-std::int64_t element_count(Module& module) {
-  ElementCounter counter;
+std::int64_t byte_count(Module& module, const c10::Device& device, at::ScalarType dtype) {
+  ElementCounter counter(device, dtype);
   visit_parameters(module, Scope(counter, ""));
-  return counter.count;
+  return counter.count * static_cast<std::int64_t>(at::elementSize(dtype));
 }
 
 /// Adds the changes of LoRA files to the weights, which are merged when they are loaded.
@@ -235,6 +243,7 @@ Model::Model(const ModelOptions& options, const c10::Device& device_of)
   warn_of_another_scheduler(folder_);
   warn_of_training_marks(folder_);
   add_loras(folder_, options.loras, info.type);
+  prove_kernels(device, precision);
   plan_memory(options);
   load_networks();
 }
@@ -247,12 +256,12 @@ void Model::plan_memory(const ModelOptions& options) {
   needs.vae = vae_config;
   needs.weights.unet_element = static_cast<std::int64_t>(at::elementSize(precision.networks));
   needs.weights.vae_element = static_cast<std::int64_t>(at::elementSize(precision.vae));
-  needs.weights.text_encoders =
-      needs.weights.unet_element * (element_count(text_encoder) + element_count(text_encoder_2));
-  needs.weights.unet = needs.weights.unet_element * element_count(unet);
-  needs.weights.vae = needs.weights.vae_element * element_count(vae);
+  needs.weights.text_encoders = byte_count(text_encoder, device, precision.networks) +
+                                byte_count(text_encoder_2, device, precision.networks);
+  needs.weights.unet = byte_count(unet, device, precision.networks);
+  needs.weights.vae = byte_count(vae, device, precision.vae);
   // bfloat16 overflows no sooner than float32.
-  if (precision.vae == at::kHalf) needs.weights.second_vae = 4 * element_count(vae);
+  if (precision.vae == at::kHalf) needs.weights.second_vae = byte_count(vae, device, at::kFloat);
   needs.tokens = tokenizer.max_length();
   needs.pictures = info.max_pictures;
   if (given) {

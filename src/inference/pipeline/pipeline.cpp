@@ -54,9 +54,7 @@ Pipeline::Pipeline(const ModelOptions& options, const c10::Device& device, bool 
       unet_([this](const UNetInput& input) { return model_.unet(input, model_.tick); },
             options.cuda_graphs ? device_graphs(device) : MakeDeviceGraph(),
             model_.memory.graph_room()),
-      fence_(device) {
-  prove_kernels(device, model_.precision);
-}
+      fence_(device) {}
 
 bool Pipeline::has_room_for(const GenerationRequest&) const {
   // Between its units a picture holds little, and units are made one by one; what one of them takes

@@ -1,0 +1,112 @@
+#include <cstdint>
+#include <type_traits>
+
+#include "elements.cuh"
+#include "kernels.h"
+
+namespace ssd1b {
+namespace {
+
+constexpr int kWarp = 32;
+constexpr int kWarps = 4;        // of a block
+constexpr int kMostVectors = 8;  // of a lane
+
+template <typename T>
+struct LayerNorm {
+  const Vector<T>* input;
+  const Vector<T>* weight;
+  const Vector<T>* bias;
+  Vector<T>* output;
+  std::int64_t rows;
+  int vectors;  // of a row
+  float eps;
+};
+
+__device__ float add_warp(float value) {
+  for (int apart = kWarp / 2; apart > 0; apart /= 2) {
+    value += __shfl_xor_sync(0xffffffffu, value, apart);
+  }
+  return value;
+}
+
+/// One warp a row, which stays in its registers: the mean first, then the squares about it.
+template <typename T, int kVectors>
+__global__ void __launch_bounds__(kWarps* kWarp) normalise_rows(LayerNorm<T> norm) {
+  const std::int64_t row =
+      static_cast<std::int64_t>(blockIdx.x) * kWarps + static_cast<int>(threadIdx.x) / kWarp;
+  if (row >= norm.rows) return;
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  const float share = 1.0f / static_cast<float>(norm.vectors * kWideVector);
+  const Vector<T>* input = norm.input + row * norm.vectors;
+  Vector<T> loaded[kVectors];
+#pragma unroll
+  for (int i = 0; i < kVectors; ++i) {
+    const int at = lane + i * kWarp;
+    if (at < norm.vectors) loaded[i] = input[at];
+  }
+  float sum = 0.0f;
+#pragma unroll
+  for (int i = 0; i < kVectors; ++i) {
+    if (lane + i * kWarp >= norm.vectors) continue;
+#pragma unroll
+    for (int k = 0; k < kWideVector; ++k) sum += to_float(loaded[i].at[k]);
+  }
+  const float mean = add_warp(sum) * share;
+  float squares = 0.0f;
+#pragma unroll
+  for (int i = 0; i < kVectors; ++i) {
+    if (lane + i * kWarp >= norm.vectors) continue;
+#pragma unroll
+    for (int k = 0; k < kWideVector; ++k) {
+      const float above = to_float(loaded[i].at[k]) - mean;
+      squares += above * above;
+    }
+  }
+  const float scale = 1.0f / sqrtf(add_warp(squares) * share + norm.eps);
+  Vector<T>* output = norm.output + row * norm.vectors;
+#pragma unroll
+  for (int i = 0; i < kVectors; ++i) {
+    const int at = lane + i * kWarp;
+    if (at >= norm.vectors) continue;
+    const Vector<T> weight = norm.weight[at], bias = norm.bias[at];
+    Vector<T> result;
+#pragma unroll
+    for (int k = 0; k < kWideVector; ++k) {
+      const float normed = (to_float(loaded[i].at[k]) - mean) * scale;
+      result.at[k] = from_float<T>(normed * to_float(weight.at[k]) + to_float(bias.at[k]));
+    }
+    output[at] = result;
+  }
+}
+
+/// With the fewest vectors a lane that hold a row.
+template <typename T, int kVectors = 1>
+int launch(const LayerNorm<T>& norm, cudaStream_t stream) {
+  if constexpr (kVectors <= kMostVectors) {
+    if (norm.vectors > kVectors * kWarp) return launch<T, kVectors + 1>(norm, stream);
+    const auto blocks = static_cast<unsigned>((norm.rows + kWarps - 1) / kWarps);
+    normalise_rows<T, kVectors><<<blocks, kWarps * kWarp, 0, stream>>>(norm);
+    return cudaGetLastError();
+  }
+  return cudaErrorInvalidValue;
+}
+
+}  // namespace
+}  // namespace ssd1b
+
+extern "C" int ssd1b_layer_norm(const Ssd1bLayerNorm* call, void* stream) {
+  if (call->width % ssd1b::kWideVector != 0) return cudaErrorInvalidValue;
+  return ssd1b::with_dtype(call->dtype, [&](auto* type) {
+    using T = std::remove_pointer_t<decltype(type)>;
+    using V = ssd1b::Vector<T>;
+    ssd1b::LayerNorm<T> norm{};
+    norm.input = static_cast<const V*>(call->input);
+    norm.weight = static_cast<const V*>(call->weight);
+    norm.bias = static_cast<const V*>(call->bias);
+    norm.output = static_cast<V*>(call->output);
+    norm.rows = call->rows;
+    norm.vectors = static_cast<int>(call->width / ssd1b::kWideVector);
+    norm.eps = static_cast<float>(call->eps);
+    return ssd1b::launch<T>(norm, static_cast<cudaStream_t>(stream));
+  });
+}
