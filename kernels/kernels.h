@@ -29,14 +29,18 @@ struct Ssd1bGroupNorm {
 };
 int ssd1b_group_norm(const Ssd1bGroupNorm* call, void* stream);
 
-/// layer_norm(input) of [rows, width]; width is a multiple of 8, at most 2048; all pointers are at
-/// multiples of 16 bytes.
+/// stream += added, then layer_norm of it, both of [rows, width]. Of `added`, which may be null,
+/// the first row goes to row `first_added`; to each row before that goes `rest`. Rows before
+/// `first_normed` are not normed: the output has none of them. width is a multiple of 8, at most
+/// 2048; all pointers are at multiples of 16 bytes. Without additions the stream is only read.
 struct Ssd1bLayerNorm {
-  const void* input;
+  void* stream;
+  const void* added;   // [rows - first_added, width]
+  const void* rest;    // [width], needed where first_added is not 0
   const void* weight;  // [width]
   const void* bias;    // [width]
-  void* output;
-  std::int64_t rows, width;
+  void* output;        // [rows - first_normed, width]
+  std::int64_t rows, width, first_added, first_normed;
   double eps;
   int dtype;
 };

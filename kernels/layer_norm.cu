@@ -13,11 +13,13 @@ constexpr int kMostVectors = 8;  // of a lane
 
 template <typename T>
 struct LayerNorm {
-  const Vector<T>* input;
+  Vector<T>* stream;
+  const Vector<T>* added;
+  const Vector<T>* rest;
   const Vector<T>* weight;
   const Vector<T>* bias;
   Vector<T>* output;
-  std::int64_t rows;
+  std::int64_t rows, first_added, first_normed;
   int vectors;  // of a row
   float eps;
 };
@@ -29,6 +31,26 @@ __device__ float add_warp(float value) {
   return value;
 }
 
+/// Adds what belongs to the row to `loaded` and to the stream, rounded as it is kept there.
+template <typename T, int kVectors>
+__device__ void add_row(const LayerNorm<T>& norm, std::int64_t row, int lane,
+                        Vector<T> (&loaded)[kVectors]) {
+  const Vector<T>* added =
+      row < norm.first_added ? norm.rest : norm.added + (row - norm.first_added) * norm.vectors;
+  Vector<T>* stream = norm.stream + row * norm.vectors;
+#pragma unroll
+  for (int i = 0; i < kVectors; ++i) {
+    const int at = lane + i * kWarp;
+    if (at >= norm.vectors) continue;
+    const Vector<T> more = added[at];
+#pragma unroll
+    for (int k = 0; k < kWideVector; ++k) {
+      loaded[i].at[k] = from_float<T>(to_float(loaded[i].at[k]) + to_float(more.at[k]));
+    }
+    stream[at] = loaded[i];
+  }
+}
+
 /// One warp a row, which stays in its registers: the mean first, then the squares about it.
 template <typename T, int kVectors>
 __global__ void __launch_bounds__(kWarps* kWarp) normalise_rows(LayerNorm<T> norm) {
@@ -37,13 +59,15 @@ __global__ void __launch_bounds__(kWarps* kWarp) normalise_rows(LayerNorm<T> nor
   if (row >= norm.rows) return;
   const int lane = static_cast<int>(threadIdx.x) % kWarp;
   const float share = 1.0f / static_cast<float>(norm.vectors * kWideVector);
-  const Vector<T>* input = norm.input + row * norm.vectors;
+  Vector<T>* stream = norm.stream + row * norm.vectors;
   Vector<T> loaded[kVectors];
 #pragma unroll
   for (int i = 0; i < kVectors; ++i) {
     const int at = lane + i * kWarp;
-    if (at < norm.vectors) loaded[i] = input[at];
+    if (at < norm.vectors) loaded[i] = stream[at];
   }
+  if (norm.added != nullptr) add_row<T, kVectors>(norm, row, lane, loaded);
+  if (row < norm.first_normed) return;
   float sum = 0.0f;
 #pragma unroll
   for (int i = 0; i < kVectors; ++i) {
@@ -63,7 +87,7 @@ __global__ void __launch_bounds__(kWarps* kWarp) normalise_rows(LayerNorm<T> nor
     }
   }
   const float scale = 1.0f / sqrtf(add_warp(squares) * share + norm.eps);
-  Vector<T>* output = norm.output + row * norm.vectors;
+  Vector<T>* output = norm.output + (row - norm.first_normed) * norm.vectors;
 #pragma unroll
   for (int i = 0; i < kVectors; ++i) {
     const int at = lane + i * kWarp;
@@ -95,16 +119,21 @@ int launch(const LayerNorm<T>& norm, cudaStream_t stream) {
 }  // namespace ssd1b
 
 extern "C" int ssd1b_layer_norm(const Ssd1bLayerNorm* call, void* stream) {
-  if (call->width % ssd1b::kWideVector != 0) return cudaErrorInvalidValue;
+  const bool has_rest = call->rest != nullptr || call->added == nullptr || call->first_added == 0;
+  if (call->width % ssd1b::kWideVector != 0 || !has_rest) return cudaErrorInvalidValue;
   return ssd1b::with_dtype(call->dtype, [&](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
     using V = ssd1b::Vector<T>;
     ssd1b::LayerNorm<T> norm{};
-    norm.input = static_cast<const V*>(call->input);
+    norm.stream = static_cast<V*>(call->stream);
+    norm.added = static_cast<const V*>(call->added);
+    norm.rest = static_cast<const V*>(call->rest);
     norm.weight = static_cast<const V*>(call->weight);
     norm.bias = static_cast<const V*>(call->bias);
     norm.output = static_cast<V*>(call->output);
     norm.rows = call->rows;
+    norm.first_added = call->first_added;
+    norm.first_normed = call->first_normed;
     norm.vectors = static_cast<int>(call->width / ssd1b::kWideVector);
     norm.eps = static_cast<float>(call->eps);
     return ssd1b::launch<T>(norm, static_cast<cudaStream_t>(stream));

@@ -60,6 +60,7 @@ def environment(stage):
         diffusers=bool(importlib.util.find_spec("diffusers")),
         nvcc=output_of("nvcc", "--version").splitlines()[-1:],
         cmake=output_of("cmake", "--version").splitlines()[:1],
+        compiler=output_of("c++", "--version").splitlines()[:1],
         gpu=output_of("nvidia-smi", "--query-gpu=name,memory.total,driver_version,clocks.sm", "--format=csv,noheader"),
         cores=os.cpu_count(),
     )

@@ -109,7 +109,7 @@ TEST(CudaKernels, AreLeftOutOnTheCpu) {
 
   EXPECT_TRUE(prove_cuda_kernels(c10::Device(c10::kCPU), at::kFloat).empty());
   EXPECT_FALSE(cuda_group_norm({input, {}, {}}, {ones, ones, 32, 1e-5}, Activation::Silu));
-  EXPECT_FALSE(cuda_layer_norm(at::randn({4, 64}), ones, ones, 1e-5));
+  EXPECT_FALSE(cuda_layer_norm(at::randn({1, 4, 64}), {}, {ones, ones, 1e-5}));
   EXPECT_FALSE(can_cuda_softmax(input, 8));
   EXPECT_FALSE(cuda_softmax(at::randn({4, 8}), 1.0, 1.0, at::kHalf));
   EXPECT_FALSE(can_cuda_add(input, 64));
@@ -153,6 +153,10 @@ TEST(CudaKernels, TheLibraryOpensAndRefusesWhatItCannotDo) {
     row.width = width;
     EXPECT_NE(layer_norm(&row, nullptr), 0) << width;
   }
+  row.width = 8;
+  row.added = &row;
+  row.first_added = 1;  // and nothing for the row before it
+  EXPECT_NE(layer_norm(&row, nullptr), 0);
   Ssd1bSoftmax scores{};
   scores.rows = 1;
   scores.columns = 12;

@@ -88,23 +88,32 @@ std::optional<at::Tensor> cuda_group_norm(const ShiftedPicture& shifted,
   return output;
 }
 
-std::optional<at::Tensor> cuda_layer_norm(const at::Tensor& input, const at::Tensor& weight,
-                                          const at::Tensor& bias, double eps) {
-  const std::int64_t width = input.size(-1);
-  const bool fits_kernel = is_used(LayerNormKernel, input) && input.is_contiguous() &&
-                           is_aligned(input) && width % kVector == 0 && width <= kWidestRow &&
-                           fits_vectors(weight, input) && fits_vectors(bias, input);
+std::optional<at::Tensor> cuda_layer_norm(const at::Tensor& stream, const Addition& added,
+                                          const LayerNormParameters& norm, std::int64_t first) {
+  const std::int64_t width = stream.size(-1);
+  const auto fits_rows = [&](const at::Tensor& tokens) {
+    return !tokens.defined() || (tokens.is_contiguous() && fits_vectors(tokens, stream));
+  };
+  const bool fits_kernel = is_used(LayerNormKernel, stream) && width % kVector == 0 &&
+                           width <= kWidestRow && fits_rows(stream) && fits_rows(added.tokens) &&
+                           fits_vectors(added.rest, stream) && fits_vectors(norm.weight, stream) &&
+                           fits_vectors(norm.bias, stream);
   if (!fits_kernel) return std::nullopt;
-  at::Tensor output = at::empty_like(input);
-  const Ssd1bLayerNorm call{input.const_data_ptr(),
-                            weight.const_data_ptr(),
-                            bias.const_data_ptr(),
-                            output.data_ptr(),
-                            input.numel() / width,
-                            width,
-                            eps,
-                            kernel_dtype(input.scalar_type())};
-  check_launch(KernelLibrary::instance().layer_norm(&call, stream_of(input)), LayerNormKernel);
+  at::Tensor output = at::empty_like(stream.narrow(0, first, stream.size(0) - first));
+  Ssd1bLayerNorm call{};
+  call.stream = stream.data_ptr();
+  call.added = data_of(added.tokens);
+  call.rest = data_of(added.rest);
+  call.weight = norm.weight.const_data_ptr();
+  call.bias = norm.bias.const_data_ptr();
+  call.output = output.data_ptr();
+  call.rows = stream.numel() / width;
+  call.width = width;
+  if (added.tokens.defined()) call.first_added = call.rows - added.tokens.numel() / width;
+  call.first_normed = call.rows - output.numel() / width;
+  call.eps = norm.eps;
+  call.dtype = kernel_dtype(stream.scalar_type());
+  check_launch(KernelLibrary::instance().layer_norm(&call, stream_of(stream)), LayerNormKernel);
   return output;
 }
 

@@ -32,9 +32,21 @@ struct GroupNormParameters {
 std::optional<at::Tensor> cuda_group_norm(const ShiftedPicture& shifted,
                                           const GroupNormParameters& norm, Activation activation);
 
-/// layer_norm over the last dimension; weight and bias [width].
-std::optional<at::Tensor> cuda_layer_norm(const at::Tensor& input, const at::Tensor& weight,
-                                          const at::Tensor& bias, double eps);
+/// What is to be added to a stream of tokens [B, T, width]; undefined: nothing.
+struct Addition {
+  at::Tensor tokens;  // [B - n, T, width], for the last rows of the stream
+  at::Tensor rest;    // [width], for each token of the n rows before them; needed where n > 0
+};
+
+struct LayerNormParameters {
+  at::Tensor weight, bias;  // [width]
+  double eps = 0.0;
+};
+
+/// Adds to the stream, in its place, and returns the layer_norm over the last dimension of its
+/// rows from `first` on, [B - first, T, width].
+std::optional<at::Tensor> cuda_layer_norm(const at::Tensor& stream, const Addition& added,
+                                          const LayerNormParameters& norm, std::int64_t first = 0);
 
 /// softmax(scale * scores) over the last dimension of float [..., columns], in `dtype`, times
 /// `total`: a share of many is too small a number for float16.

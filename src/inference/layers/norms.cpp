@@ -44,8 +44,20 @@ LayerNorm::LayerNorm(std::int64_t width, double eps_of)
     : weight({width}), bias({width}), eps(eps_of) {}
 
 at::Tensor LayerNorm::operator()(const at::Tensor& input) const {
-  if (auto done = cuda_layer_norm(input, weight.value, bias.value, eps)) return *done;
+  if (auto done = cuda_layer_norm(input, {}, {weight.value, bias.value, eps})) return *done;
   return at::layer_norm(input, weight.shape, weight.value, bias.value, eps);
+}
+
+at::Tensor LayerNorm::after_adding(const at::Tensor& stream, const Addition& added,
+                                   std::int64_t first) const {
+  const LayerNormParameters norm{weight.value, bias.value, eps};
+  if (auto done = cuda_layer_norm(stream, added, norm, first)) return *done;
+  if (const auto& tokens = added.tokens; tokens.defined()) {
+    const std::int64_t without = stream.size(0) - tokens.size(0);
+    stream.narrow(/*dim=*/0, without, tokens.size(0)).add_(tokens);
+    if (without > 0) stream.narrow(/*dim=*/0, 0, without).add_(added.rest);
+  }
+  return (*this)(stream.narrow(/*dim=*/0, first, stream.size(0) - first));
 }
 
 void visit_parameters(GroupNorm& norm, const Scope& scope) {

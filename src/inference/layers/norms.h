@@ -35,6 +35,10 @@ struct LayerNorm {
   LayerNorm(std::int64_t width, double eps_of);
   /// [..., width] -> the same
   at::Tensor operator()(const at::Tensor& input) const;
+  /// Adds to a stream of tokens [B, T, width], in its place, then norms its rows from `first` on:
+  /// [B - first, T, width].
+  at::Tensor after_adding(const at::Tensor& stream, const Addition& added,
+                          std::int64_t first = 0) const;
 
   Parameter weight, bias;  // [width]
   double eps;

@@ -67,14 +67,34 @@ double compare_group_norm(const at::TensorOptions& options) {
   return difference;
 }
 
+/// Tokens for all rows of a stream, of which the last are normed, and tokens for the last rows, of
+/// which all are normed.
+double compare_additions(const at::Tensor& input, const LayerNormParameters& norm) {
+  double difference = 0.0;
+  for (const bool is_partial : {false, true}) {
+    const at::Tensor tokens = input.narrow(0, is_partial ? 1 : 0, is_partial ? 1 : 2) * 0.5;
+    const std::int64_t first = is_partial ? 0 : 1;
+    const at::Tensor ours = input.clone(), theirs = input.clone();
+    const at::Tensor normed = cuda_layer_norm(ours, {tokens, norm.bias}, norm, first).value();
+    theirs.narrow(0, 2 - tokens.size(0), tokens.size(0)).add_(tokens);
+    if (is_partial) theirs[0].add_(norm.bias);
+    const at::Tensor wanted = at::layer_norm(theirs.narrow(0, first, 2 - first),
+                                             norm.weight.sizes(), norm.weight, norm.bias, norm.eps);
+    difference = std::max(difference, largest_difference(ours, theirs));
+    difference = std::max(difference, largest_difference(normed, wanted));
+  }
+  return difference;
+}
+
 double compare_layer_norm(const at::TensorOptions& options) {
   double difference = 0.0;
   for (const std::int64_t width : {8, 256, 640, 768, 1280, 2048}) {
     const at::Tensor input = sample({2, 77, width}, options) + 3.0;
     const at::Tensor weight = sample({width}, options), bias = sample({width}, options);
-    const at::Tensor ours = cuda_layer_norm(input, weight, bias, 1e-5).value();
+    const at::Tensor plain = cuda_layer_norm(input, {}, {weight, bias, 1e-5}).value();
     const at::Tensor theirs = at::layer_norm(input, {width}, weight, bias, 1e-5);
-    difference = std::max(difference, largest_difference(ours, theirs));
+    difference = std::max(difference, largest_difference(plain, theirs));
+    difference = std::max(difference, compare_additions(input, {weight, bias, 1e-5}));
   }
   return difference;
 }

@@ -66,15 +66,14 @@ TransformerBlock::TransformerBlock(const AttentionConfig& config)
       attn2(config),
       ff(config.width) {}
 
-at::Tensor TransformerBlock::operator()(const at::Tensor& hidden, const KeysValues& prompt) const {
-  const at::Tensor out = attn1(norm1(hidden)).add_(hidden);
-  const std::int64_t prompts = prompt.keys.size(0);
-  const std::int64_t without = out.size(0) - prompts;
-  const at::Tensor prompted = out.narrow(/*dim=*/0, without, prompts);
-  prompted.add_(attn2(norm2(prompted), prompt));
+at::Tensor TransformerBlock::operator()(const at::Tensor& stream, const at::Tensor& before,
+                                        const KeysValues& prompt) const {
+  const std::int64_t without = stream.size(0) - prompt.keys.size(0);
+  const at::Tensor attended = attn1(norm1.after_adding(stream, {before, {}}));
+  const at::Tensor prompted = norm2.after_adding(stream, {attended, {}}, without);
   // Attention to keys and values of zeros is zero, of which the last product makes its bias.
-  if (without > 0) out.narrow(/*dim=*/0, 0, without).add_(attn2.to_out.bias->value);
-  return ff(norm3(out)).add_(out);
+  const Addition second{attn2(prompted, prompt), attn2.to_out.bias->value};
+  return ff(norm3.after_adding(stream, second));
 }
 
 Transformer::Transformer(const TransformerConfig& config)
@@ -93,9 +92,11 @@ Transformer::Transformer(const TransformerConfig& config)
 at::Tensor Transformer::operator()(const at::Tensor& hidden, const KeysValues* prompts) const {
   const std::int64_t height = hidden.size(2);
   const std::int64_t width = hidden.size(3);
-  at::Tensor tokens = project_to_tokens(norm(hidden), proj_in);  // [B, h w, D]
-  for (const TransformerBlock& block : transformer_blocks) tokens = block(tokens, *prompts++);
-  return project_to_pixels(tokens, proj_out, height, width).add_(hidden);
+  const at::Tensor stream = project_to_tokens(norm(hidden), proj_in);  // [B, h w, D]
+  at::Tensor last;
+  for (const TransformerBlock& block : transformer_blocks) last = block(stream, last, *prompts++);
+  if (last.defined()) stream.add_(last);
+  return project_to_pixels(stream, proj_out, height, width).add_(hidden);
 }
 
 void Transformer::prepare(const at::Tensor& embeddings, std::vector<KeysValues>& prompts) const {

@@ -23,12 +23,15 @@ struct FeedForward {
   Linear proj_out;  // net.2
 };
 
-/// Self-attention, cross-attention to the prompt and feed-forward, each added to its input.
+/// Self-attention, cross-attention to the prompt and feed-forward, each added to its input: the
+/// stream of tokens, by the norm that reads it next.
 struct TransformerBlock {
   explicit TransformerBlock(const AttentionConfig& config);
-  /// hidden [B, T, D] -> the same. `prompt` is of the last rows; rows before them, if any, have one
-  /// of zeros.
-  at::Tensor operator()(const at::Tensor& hidden, const KeysValues& prompt) const;
+  /// Adds `before` [B, T, D], what the block before made or undefined, and both attentions to the
+  /// stream [B, T, D], in its place, and returns what is still to be added. `prompt` is of the last
+  /// rows; rows before them, if any, have one of zeros.
+  at::Tensor operator()(const at::Tensor& stream, const at::Tensor& before,
+                        const KeysValues& prompt) const;
 
   LayerNorm norm1, norm2, norm3;
   SelfAttention attn1;

@@ -69,12 +69,12 @@ std::vector<std::string> unvisited_prefixes(const Vae& vae) {
 
 Image to_image(const at::Tensor& pixels) {
   const std::optional<at::Tensor> by_kernel = cuda_to_bytes(pixels);
-  const at::Tensor bytes = (by_kernel ? *by_kernel : aten_to_bytes(pixels)).to(at::kCPU);
+  const at::Tensor bytes = by_kernel ? *by_kernel : aten_to_bytes(pixels);
   Image image;
   image.height_px = static_cast<int>(bytes.size(0));
   image.width_px = static_cast<int>(bytes.size(1));
-  const auto* first = bytes.const_data_ptr<std::uint8_t>();
-  image.rgb.assign(first, first + bytes.numel());
+  image.rgb.resize(bytes.numel());
+  at::from_blob(image.rgb.data(), bytes.sizes(), at::kByte).copy_(bytes);
   return image;
 }
 

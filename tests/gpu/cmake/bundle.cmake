@@ -6,3 +6,8 @@ set_target_properties(PkgConfig::SSD1B_UTF8PROC PROPERTIES
   INTERFACE_INCLUDE_DIRECTORIES "${SSD1B_BUNDLE}/include"
   INTERFACE_COMPILE_DEFINITIONS UTF8PROC_STATIC)
 list(PREPEND CMAKE_PREFIX_PATH "${CMAKE_CURRENT_LIST_DIR}/.." "${SSD1B_BUNDLE}")
+
+# The libstdc++ that libtorch uses, by name: a compiler that has it as an archive only would put a second one into each
+# program, which then ends with "free(): invalid pointer".
+find_library(SSD1B_LIBSTDCXX NAMES libstdc++.so.6 PATHS /usr/lib/x86_64-linux-gnu /usr/lib64 REQUIRED)
+link_libraries("${SSD1B_LIBSTDCXX}")
