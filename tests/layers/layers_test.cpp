@@ -7,9 +7,11 @@
 #include "inference/layers/activation.h"
 #include "inference/layers/arrange_weights.h"
 #include "inference/layers/attention.h"
+#include "inference/layers/norms.h"
 #include "inference/layers/onednn.h"
 #include "inference/layers/resample.h"
 #include "inference/layers/resnet_block.h"
+#include "inference/layers/unbiased.h"
 #include "inference/weights/bind.h"
 #include "layers/visited_names.h"
 
@@ -254,6 +256,47 @@ TEST(Downsample, PadsBelowAndRightWherePaddingIsZero) {
   EXPECT_LT(difference(got, at::conv2d(padded, downsample.conv.weight.value,
                                        downsample.conv.bias.value, 2)),
             1e-5);
+}
+
+TEST(Unbiased, IsSettledInItsPlace) {
+  const at::Tensor picture = at::randn({2, 8, 3, 5}), bias = at::randn({8});
+  const at::Tensor wanted = picture + bias.view({8, 1, 1});
+
+  EXPECT_EQ(difference(settle({picture.clone(), bias}), wanted), 0.0);
+  EXPECT_TRUE(settle({picture, {}}).is_same(picture));
+}
+
+TEST(Unbiased, ASumHasBothBiasesAndLeavesASecondWithoutOneAsItIs) {
+  const at::Tensor first = at::randn({2, 8, 3, 5}), second = at::randn({2, 8, 3, 5});
+  const at::Tensor second_before = second.clone();
+  const at::Tensor bias = at::randn({8}), other = at::randn({8});
+  const at::Tensor pixels = bias.view({8, 1, 1}), others = other.view({8, 1, 1});
+
+  EXPECT_LT(difference(add({first.clone(), bias}, {second, {}}), first + pixels + second), 1e-6);
+  EXPECT_EQ(difference(second, second_before), 0.0);
+  EXPECT_LT(difference(add({first.clone(), bias}, {second, other}),
+                       first + pixels + second_before + others),
+            1e-6);
+}
+
+TEST(LayerNorm, AddsToItsStreamFirst) {
+  LayerNorm norm(12, 1e-5);
+  fill(norm);
+  const at::Tensor stream = at::randn({3, 5, 12}), tokens = at::randn({2, 5, 12});
+  const at::Tensor rest = at::randn({12});
+  const at::Tensor sum = stream + at::cat({rest.expand({1, 5, 12}), tokens});
+
+  const at::Tensor part = stream.clone();
+  EXPECT_EQ(difference(norm.after_adding(part, {tokens, rest}), norm(sum)), 0.0);
+  EXPECT_EQ(difference(part, sum), 0.0);
+
+  const at::Tensor whole = stream.clone();  // all rows are added to, the last two are normed
+  EXPECT_EQ(difference(norm.after_adding(whole, {sum, {}}, /*first=*/1),
+                       norm(stream + sum).narrow(0, 1, 2)),
+            0.0);
+  EXPECT_EQ(difference(whole, stream + sum), 0.0);
+
+  EXPECT_EQ(difference(norm.after_adding(whole, {}), norm(whole)), 0.0);
 }
 
 TEST(ResnetBlock, HasAShortcutOnlyWhereTheChannelsDiffer) {

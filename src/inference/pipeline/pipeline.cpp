@@ -36,6 +36,11 @@ std::int64_t rows_of(const std::vector<Picture*>& pictures) {
   return rows;
 }
 
+at::Tensor decode_with(const Vae& vae, const at::Tensor& latents,
+                       const std::optional<std::int64_t>& tile, const Tick& tick) {
+  return tile ? decode_in_tiles(vae, latents, *tile, tick) : vae.decode(latents, tick);
+}
+
 std::int64_t latent_pixels_of(const Picture& picture) {
   return picture.latents().size(2) * picture.latents().size(3);
 }
@@ -275,9 +280,15 @@ Image Pipeline::image_of(const at::Tensor& latents) {
   const auto decoded = [&](const Vae& vae, at::ScalarType dtype) {
     const std::optional<std::int64_t> tile = model_.memory.tile(
         latents.size(2), latents.size(3), static_cast<std::int64_t>(at::elementSize(dtype)));
-    if (!model_.memory.text_encoders_stay()) give_back_free_memory(model_.device);
     const at::Tensor input = latents.to(dtype);
-    return tile ? decode_in_tiles(vae, input, *tile, model_.tick) : vae.decode(input, model_.tick);
+    if (model_.memory.text_encoders_stay()) return decode_with(vae, input, tile, model_.tick);
+    // What one block of the decoder leaves free is too small for the next one's larger pictures.
+    const auto between_blocks = [&] {
+      give_back_free_memory(model_.device);
+      tick_once(model_.tick);
+    };
+    between_blocks();
+    return decode_with(vae, input, tile, between_blocks);
   };
   at::Tensor pixels = decoded(model_.vae, model_.precision.vae);  // [1, 3, H, W]
   bool is_good = is_finite(pixels);
