@@ -1,52 +1,18 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include <set>
 #include <sstream>
 
 #include "inference/layers/activation.h"
-#include "inference/layers/arrange_weights.h"
 #include "inference/layers/attention.h"
 #include "inference/layers/norms.h"
-#include "inference/layers/onednn.h"
 #include "inference/layers/resample.h"
 #include "inference/layers/resnet_block.h"
 #include "inference/layers/unbiased.h"
-#include "inference/weights/bind.h"
-#include "layers/visited_names.h"
+#include "layers/noise.h"
 
 namespace ssd1b {
 namespace {
-
-/// Fills every parameter with noise, stacks as the loader does.
-class NoiseFiller : public ParameterVisitor {
- public:
-  void visit(const std::string&, Parameter& parameter) override {
-    if (!parameter.value.defined()) parameter.value = at::randn(parameter.shape) * 0.1;
-  }
-  void stack(Parameter& whole, std::initializer_list<Parameter*> parts) override {
-    std::int64_t rows = 0;
-    for (const Parameter* part : parts) rows += part->shape[0];
-    whole.shape[0] = rows;
-    whole.value = at::randn(whole.shape) * 0.1;
-    rows = 0;
-    for (Parameter* part : parts) {
-      part->value = whole.value.narrow(0, rows, part->shape[0]);
-      rows += part->shape[0];
-    }
-  }
-};
-
-template <typename Module>
-void fill(Module& module) {
-  NoiseFiller filler;
-  visit_parameters(module, Scope(filler, ""));
-}
-
-double difference(const at::Tensor& got, const at::Tensor& wanted) {
-  EXPECT_EQ(got.sizes(), wanted.sizes());
-  return (got - wanted).abs().max().item<double>();
-}
 
 AttentionConfig attention_config() {
   AttentionConfig config;
@@ -123,125 +89,6 @@ TEST(Upsample, TakesTheSizeOfTheSkip) {
           << height << " x " << width;
     }
   }
-}
-
-/// As filling does: each stack and each parameter of its own.
-class ArrangeAll : public ParameterVisitor {
- public:
-  void visit(const std::string&, Parameter& parameter) override {
-    if (parts_.count(&parameter) == 0) arrange_(parameter);
-  }
-
-  void stack(Parameter& whole, std::initializer_list<Parameter*> parts) override {
-    arrange_(whole);
-    parts_.insert(parts);
-  }
-
- private:
-  WeightArranger arrange_;
-  std::set<Parameter*> parts_;
-};
-
-template <typename Module>
-void arrange_weights(Module& module) {
-  ArrangeAll visitor;
-  visit_parameters(module, Scope(visitor, ""));
-}
-
-/// Runs `call` before and after the module's weights are arranged.
-template <typename Module, typename Call>
-void expect_arranging_changes_nothing(Module& module, const Call& call) {
-  const at::Tensor before = call();
-  arrange_weights(module);
-
-  EXPECT_LT(difference(call(), before), 2e-5);
-}
-
-class ArrangeWeights : public testing::Test {
- protected:
-  void SetUp() override {
-    if (!has_onednn(at::kFloat)) GTEST_SKIP() << "this libtorch has no oneDNN";
-  }
-};
-
-TEST_F(ArrangeWeights, OfLinearLayersWithAndWithoutBias) {
-  for (const Bias bias : {Bias::No, Bias::Yes}) {
-    Linear linear(96, 288, bias);
-    fill(linear);
-    const at::Tensor input = at::randn({2, 77, 96});
-
-    expect_arranging_changes_nothing(linear, [&] { return linear(input); });
-
-    EXPECT_FALSE(linear.weight.value.defined());
-  }
-}
-
-TEST_F(ArrangeWeights, OfStacksAndTheirParts) {
-  SelfAttention attention(attention_config());
-  fill(attention);
-  const at::Tensor hidden = at::randn({2, 5, 12});
-
-  expect_arranging_changes_nothing(attention, [&] { return attention(hidden); });
-
-  EXPECT_FALSE(attention.to_qkv.all.weight.value.defined());
-}
-
-TEST_F(ArrangeWeights, OfConvolutionsWhateverTheSizeOfThePicture) {
-  // 96 channels are laid out otherwise for small pictures, 64 are not.
-  for (const Conv2dConfig& config :
-       {same_size_conv(96, 96), same_size_conv(20, 64), same_size_conv(8, 12, /*kernel=*/1),
-        same_size_conv(4, 7, /*kernel=*/5), Conv2dConfig{8, 8, 3, /*stride=*/2, 1}}) {
-    for (const std::int64_t height : {3, 8, 40}) {
-      Conv2d conv(config);
-      fill(conv);
-      const at::Tensor input = at::randn({2, config.in_channels, height, height + 1})
-                                   .contiguous(at::MemoryFormat::ChannelsLast);
-      const at::Tensor before = conv(input);
-
-      arrange_weights(conv);
-
-      EXPECT_LT(difference(conv(input), before), 2e-5);
-      EXPECT_TRUE(conv(input).is_contiguous(at::MemoryFormat::ChannelsLast));
-    }
-  }
-}
-
-TEST_F(ArrangeWeights, OfUpsamplingToEverySize) {
-  for (const std::int64_t channels : {6, 64}) {
-    for (const std::int64_t height : {9, 10}) {
-      Upsample upsample(channels);
-      fill(upsample);
-      const at::Tensor hidden =
-          at::randn({2, channels, 5, 4}).contiguous(at::MemoryFormat::ChannelsLast);
-
-      expect_arranging_changes_nothing(upsample, [&] { return upsample(hidden, height, 8); });
-
-      EXPECT_EQ(upsample.conv.weight.arranged.size(), 5u);
-    }
-  }
-}
-
-TEST_F(ArrangeWeights, CanBeRepeatedWithNewValues) {
-  Linear linear(8, 8);
-  const at::Tensor input = at::randn({3, 8});
-  for (int i = 0; i < 2; ++i) {
-    linear.weight.value = at::randn({8, 8});
-    linear.weight.arranged.clear();
-    linear.bias->value = at::randn({8});
-
-    expect_arranging_changes_nothing(linear, [&] { return linear(input); });
-  }
-}
-
-TEST_F(ArrangeWeights, LeavesOtherDtypesAlone) {
-  Linear linear(8, 8);
-  fill(linear);
-  linear.weight.value = linear.weight.value.to(at::kHalf);
-
-  arrange_weights(linear);
-
-  EXPECT_TRUE(linear.weight.value.defined());
-  EXPECT_TRUE(linear.weight.arranged.empty());
 }
 
 TEST(Downsample, PadsBelowAndRightWherePaddingIsZero) {
