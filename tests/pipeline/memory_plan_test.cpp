@@ -18,9 +18,13 @@ constexpr std::int64_t kPromptBytes = 2 * 77 * (26 * 1280 + 8 * 640) * std::int6
 /// SSD-1B with the VAE's decoder in float16, sizes as its files have them.
 MemoryNeeds ssd1b(std::int64_t limit_bytes) {
   MemoryNeeds needs;
-  needs.weights = {
-      /*text_encoders=*/1635 * kMega, /*unet=*/2663 * kMega, /*vae=*/99 * kMega,
-      /*second_vae=*/198 * kMega,     /*unet_element=*/2,    /*vae_element=*/2};
+  needs.weights = {/*text_encoder=*/246 * kMega,
+                   /*text_encoder_2=*/1389 * kMega,
+                   /*unet=*/2663 * kMega,
+                   /*vae=*/99 * kMega,
+                   /*second_vae=*/198 * kMega,
+                   /*unet_element=*/2,
+                   /*vae_element=*/2};
   needs.unet.sample_height = needs.unet.sample_width = 128;
   needs.unet.down_blocks = {
       {320, 5, false, {0, 0}}, {640, 10, true, {2, 2}}, {1280, 20, true, {4, 4}}};
@@ -103,6 +107,15 @@ TEST(MemoryPlan, ServesSsd1bWithin5500Megabytes) {
   EXPECT_FALSE(plan.text_encoders_stay());
   EXPECT_GE(plan.call_rows(128, 128), 4);
   EXPECT_EQ(plan.tile(128, 128, /*element=*/2), 96);
+}
+
+TEST(MemoryPlan, EncodersVisitTheDeviceOneByOne) {
+  MemoryNeeds needs = ssd1b(5250 * kMega);  // both beside the UNet take 5,405 MB
+  needs.weights.second_vae = 0;
+
+  EXPECT_FALSE(MemoryPlan(needs).text_encoders_stay());
+  needs.weights.text_encoder_2 += needs.weights.text_encoder;
+  EXPECT_NE(refusal(needs), "none");
 }
 
 TEST(MemoryPlan, TheSecondVaeHasAPlace) {

@@ -31,12 +31,13 @@ at::Tensor ResnetBlock::normed_with_time(const Unbiased& hidden, const at::Tenso
 }
 
 at::Tensor ResnetBlock::operator()(const at::Tensor& hidden, const at::Tensor& time) const {
-  const Unbiased first = conv1.unbiased(norm1.with(activation, hidden));
-  const Unbiased second = conv2.unbiased(normed_with_time(first, time));
-  at::Tensor out =
-      add(second, conv_shortcut ? conv_shortcut->unbiased(hidden) : Unbiased{hidden, {}});
-  if (output_scale != 1.0) out.div_(output_scale);
-  return out;
+  // One name: each step gives up what the one before it read.
+  Unbiased out = conv1.unbiased(norm1.with(activation, hidden));
+  out = {normed_with_time(out, time), {}};
+  out = conv2.unbiased(out.picture);
+  at::Tensor sum = add(out, conv_shortcut ? conv_shortcut->unbiased(hidden) : Unbiased{hidden, {}});
+  if (output_scale != 1.0) sum.div_(output_scale);
+  return sum;
 }
 
 void visit_parameters(ResnetBlock& block, const Scope& scope) {

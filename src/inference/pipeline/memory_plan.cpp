@@ -44,6 +44,7 @@ std::string must_be(std::int64_t least, std::int64_t got) {
 struct Demand {
   std::int64_t without_encoders = 0;  // weights and the prompts of all pictures
   std::int64_t with_encoders = 0;
+  std::int64_t with_one_encoder = 0;  // where they visit the device one by one
   std::int64_t call = 0;
   std::int64_t whole_decode = 0;
   std::int64_t smallest_decode = 0;  // in the smallest tiles, in the widest numbers
@@ -58,7 +59,9 @@ Demand demand_of(const MemoryNeeds& needs, const UNetCallCost& cost) {
   Demand demand;
   demand.without_encoders = weights.unet + weights.vae + weights.second_vae +
                             needs.pictures * kGuidedRows * cost.row_bytes;
-  demand.with_encoders = demand.without_encoders + weights.text_encoders;
+  demand.with_encoders = demand.without_encoders + weights.text_encoder + weights.text_encoder_2;
+  demand.with_one_encoder =
+      demand.without_encoders + std::max(weights.text_encoder, weights.text_encoder_2);
   demand.call = cost.bytes(kGuidedRows, side, side);
   demand.whole_decode = decode_bytes(needs.vae, weights.vae_element, side, side);
   const std::int64_t widest = weights.second_vae > 0 ? 4 : weights.vae_element;
@@ -126,9 +129,8 @@ MemoryPlan::MemoryPlan(const MemoryNeeds& needs)
   const std::int64_t decode = needs.free_bytes
                                   ? decode_bytes(vae_, needs.weights.vae_element, piece, piece)
                                   : demand.smallest_decode;
-  // While they encode, the encoders are there beside the networks even where they do not stay.
   const std::int64_t least =
-      std::max(demand.with_encoders, parts.held + std::max(demand.call, decode));
+      std::max(demand.with_one_encoder, parts.held + std::max(demand.call, decode));
   if (least <= available) return;
   if (needs.free_bytes) {
     throw Error(ErrorCode::NoDevice,

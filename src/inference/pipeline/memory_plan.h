@@ -10,7 +10,8 @@ namespace ssd1b {
 
 /// Bytes of a model's weights in the dtypes that it computes in, and of one element of each.
 struct WeightSizes {
-  std::int64_t text_encoders = 0;
+  std::int64_t text_encoder = 0;
+  std::int64_t text_encoder_2 = 0;
   std::int64_t unet = 0;
   std::int64_t vae = 0;
   std::int64_t second_vae = 0;  // in float32, for where the first overflows; 0: there is none

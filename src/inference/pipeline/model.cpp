@@ -256,8 +256,8 @@ void Model::plan_memory(const ModelOptions& options) {
   needs.vae = vae_config;
   needs.weights.unet_element = static_cast<std::int64_t>(at::elementSize(precision.networks));
   needs.weights.vae_element = static_cast<std::int64_t>(at::elementSize(precision.vae));
-  needs.weights.text_encoders = byte_count(text_encoder, device, precision.networks) +
-                                byte_count(text_encoder_2, device, precision.networks);
+  needs.weights.text_encoder = byte_count(text_encoder, device, precision.networks);
+  needs.weights.text_encoder_2 = byte_count(text_encoder_2, device, precision.networks);
   needs.weights.unet = byte_count(unet, device, precision.networks);
   needs.weights.vae = byte_count(vae, device, precision.vae);
   // bfloat16 overflows no sooner than float32.
@@ -307,12 +307,14 @@ void Model::load_networks() {
   fill_parameters(vae_plan, load_vae);
   if (device.is_cpu()) malloc_trim(0);  // what the arranged weights were goes back to the system
   if (memory.text_encoders_stay()) return;
-  for (TextEncoder* encoder : {&text_encoder, &text_encoder_2}) {
+  const auto remember = [&](TextEncoder& encoder, std::optional<ParameterHome>& home) {
     const ParameterWalk walk = [&](ParameterVisitor& visitor) {
-      visit_parameters(*encoder, Scope(visitor, ""));
+      visit_parameters(encoder, Scope(visitor, ""));
     };
-    text_encoder_homes.emplace_back(walk, device);
-  }
+    home.emplace(walk, device);
+  };
+  remember(text_encoder, text_encoder_home);
+  remember(text_encoder_2, text_encoder_2_home);
 }
 
 const Vae& Model::full_precision_vae() {

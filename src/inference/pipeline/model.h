@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,7 +55,7 @@ class Model {
   ModelInfo info;
   MemoryPlan memory;
   /// Of text encoders that do not stay on the device; empty where they do.
-  std::vector<ParameterHome> text_encoder_homes;
+  std::optional<ParameterHome> text_encoder_home, text_encoder_2_home;
 
  private:
   std::unique_ptr<Vae> full_precision_vae_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 
 #include "inference/pipeline/device_work.h"
 #include "inference/tokenizer/unknown_words.h"
@@ -50,27 +51,38 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-/// Text encoders that do not stay on the device are there from begin() until this ends, also where
-/// begin() throws because only some of them fit.
-class VisitOfEncoders {
+/// A text encoder that does not stay on the device is there from begin() until this ends, also
+/// where begin() throws because only a part of it fits.
+class VisitOfEncoder {
  public:
-  explicit VisitOfEncoders(Model& model) : model_(model) {}
-  ~VisitOfEncoders() {
-    if (model_.text_encoder_homes.empty()) return;
-    for (ParameterHome& home : model_.text_encoder_homes) home.come_home();
-    give_back_free_memory(model_.device);
+  VisitOfEncoder(std::optional<ParameterHome>& home, const c10::Device& device)
+      : home_(home), device_(device) {}
+  ~VisitOfEncoder() {
+    if (!home_) return;
+    home_->come_home();
+    give_back_free_memory(device_);
   }
   void begin() {
-    if (model_.text_encoder_homes.empty()) return;
-    give_back_free_memory(model_.device);
-    for (ParameterHome& home : model_.text_encoder_homes) home.go_to_device();
+    if (!home_) return;
+    give_back_free_memory(device_);
+    home_->go_to_device();
   }
-  VisitOfEncoders(const VisitOfEncoders&) = delete;
-  VisitOfEncoders& operator=(const VisitOfEncoders&) = delete;
+  VisitOfEncoder(const VisitOfEncoder&) = delete;
+  VisitOfEncoder& operator=(const VisitOfEncoder&) = delete;
 
  private:
-  Model& model_;
+  std::optional<ParameterHome>& home_;
+  c10::Device device_;
 };
+
+/// One encoder at a time visits the device. `ids`: one tensor [L] a text.
+EncodedText encode_by(const TextEncoder& encoder, std::optional<ParameterHome>& home,
+                      const std::vector<at::Tensor>& ids,
+                      const std::vector<std::int64_t>& clip_skips, const Model& model) {
+  VisitOfEncoder visit(home, model.device);
+  visit.begin();
+  return encoder(upload(at::stack(ids), model.device), clip_skips, model.tick);
+}
 
 }  // namespace
 
@@ -109,9 +121,9 @@ PromptEncoder::EncodedTexts PromptEncoder::encode_texts(const std::vector<Text>&
     encoded.tokens_needed.push_back(std::max(tokens.needed, tokens_2.needed));
   }
   const EncodedText narrow =
-      model_.text_encoder(upload(at::stack(ids), model_.device), clip_skips, model_.tick);
+      encode_by(model_.text_encoder, model_.text_encoder_home, ids, clip_skips, model_);
   const EncodedText wide =
-      model_.text_encoder_2(upload(at::stack(ids_2), model_.device), clip_skips, model_.tick);
+      encode_by(model_.text_encoder_2, model_.text_encoder_2_home, ids_2, clip_skips, model_);
   encoded.hidden = at::cat({narrow.hidden, wide.hidden}, /*dim=*/-1);
   encoded.pooled = wide.pooled;
   return encoded;
@@ -140,8 +152,6 @@ std::vector<Warning> PromptEncoder::warnings_about(const GenerationRequest& requ
 }
 
 std::shared_ptr<const PromptEncoding> PromptEncoder::make(const GenerationRequest& request) const {
-  VisitOfEncoders visit(model_);
-  visit.begin();
   const bool guided = is_guided(request, model_.info);
   const bool has_zeros = guided && !request.negative_prompt && model_.force_zeros_for_empty_prompt;
   std::vector<Text> texts{{request.prompt, request.clip_skip}};
