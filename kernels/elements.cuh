@@ -5,18 +5,20 @@
 
 #include <cstdint>
 
+#include "kernels.h"
+
 namespace ssd1b {
 
 /// Neighbouring elements that are loaded and stored at once: 16 bytes at a time where they are
 /// kWideVector, element by element otherwise.
-constexpr int kWideVector = 8;
+constexpr int kWideVector = kSsd1bVector;
 template <typename T, int kWidth = kWideVector>
-struct alignas(kWidth == kWideVector ? 16 : alignof(T)) Vector {
+struct alignas(kWidth == kWideVector ? kSsd1bAlignment : alignof(T)) Vector {
   T at[kWidth];
 };
 
 inline bool is_aligned(const void* pointer) {
-  return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0;
+  return reinterpret_cast<std::uintptr_t>(pointer) % kSsd1bAlignment == 0;
 }
 
 __device__ inline float to_float(float value) { return value; }

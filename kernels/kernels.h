@@ -10,6 +10,12 @@ extern "C" {
 constexpr int kSsd1bKernelsVersion = 3;
 int ssd1b_kernels_version();
 
+/// What "vectors" below means: so many elements, at multiples of so many bytes.
+constexpr int kSsd1bVector = 8;
+constexpr int kSsd1bAlignment = 16;
+/// The widest row of ssd1b_layer_norm.
+constexpr int kSsd1bWidestRow = 2048;
+
 /// SiLU(group_norm(input + shifts)) of channels-last [pictures, rows, channels]. `partial`: room
 /// for NormPlan::partial_floats, at a multiple of 8 bytes. `silu` 0: without SiLU. Fastest where
 /// input and output are at multiples of 16 bytes; `output` is not `input`. Shifts may be null.
@@ -31,8 +37,8 @@ int ssd1b_group_norm(const Ssd1bGroupNorm* call, void* stream);
 
 /// stream += added, then layer_norm of it, both of [rows, width]. Of `added`, which may be null,
 /// the first row goes to row `first_added`; to each row before that goes `rest`. Rows before
-/// `first_normed` are not normed: the output has none of them. width is a multiple of 8, at most
-/// 2048; all pointers are at multiples of 16 bytes. Without additions the stream is only read.
+/// `first_normed` are not normed: the output has none of them. Rows are whole vectors. Without
+/// additions the stream is only read.
 struct Ssd1bLayerNorm {
   void* stream;
   const void* added;   // [rows - first_added, width]
@@ -46,8 +52,8 @@ struct Ssd1bLayerNorm {
 };
 int ssd1b_layer_norm(const Ssd1bLayerNorm* call, void* stream);
 
-/// total * softmax(scale * scores) of each row of float [rows, columns], in `dtype`; columns is a
-/// multiple of 8, both pointers are at multiples of 16 bytes.
+/// total * softmax(scale * scores) of each row of float [rows, columns], in `dtype`. Rows are whole
+/// vectors.
 struct Ssd1bSoftmax {
   const float* scores;
   void* output;
@@ -57,8 +63,8 @@ struct Ssd1bSoftmax {
 };
 int ssd1b_softmax(const Ssd1bSoftmax* call, void* stream);
 
-/// a + b + shifts of [rows, channels], rounded once; channels is a multiple of 8, all pointers are
-/// at multiples of 16 bytes. b and shifts may be null; `output` may be a or b.
+/// a + b + shifts of [rows, channels], rounded once. b and shifts may be null; `output` may be a
+/// or b. Rows are whole vectors.
 struct Ssd1bAdd {
   const void* a;
   const void* b;
@@ -72,7 +78,7 @@ int ssd1b_add(const Ssd1bAdd* call, void* stream);
 /// The parts of an upsampled picture, channels-last [pictures, height + 1, width + 1, 4 channels],
 /// to where they belong, plus bias: [pictures, 2 height, 2 width, channels]. Of part 2 r + c, which
 /// makes the pixels of rows r and columns c modulo 2, the first r rows and c columns are of no use,
-/// as are its last 1 - r rows and 1 - c columns. Channels and pointers as ssd1b_add has them.
+/// as are its last 1 - r rows and 1 - c columns. Pixels are whole vectors.
 struct Ssd1bInterleave {
   const void* parts;
   const void* bias;  // [channels]
@@ -82,8 +88,8 @@ struct Ssd1bInterleave {
 };
 int ssd1b_interleave(const Ssd1bInterleave* call, void* stream);
 
-/// [tokens, 2 width], values then gates -> values * gelu(gates), [tokens, width]; width is a
-/// multiple of 8, all pointers are at multiples of 16 bytes.
+/// [tokens, 2 width], values then gates -> values * gelu(gates), [tokens, width]. Rows of
+/// both halves are whole vectors.
 int ssd1b_geglu(const void* input, void* output, std::int64_t tokens, std::int64_t width, int dtype,
                 void* stream);
 

@@ -8,8 +8,8 @@ namespace ssd1b {
 namespace {
 
 constexpr int kWarp = 32;
-constexpr int kWarps = 4;        // of a block
-constexpr int kMostVectors = 8;  // of a lane
+constexpr int kWarps = 4;                                            // of a block
+constexpr int kMostVectors = kSsd1bWidestRow / kWideVector / kWarp;  // of a lane
 
 template <typename T>
 struct LayerNorm {
@@ -103,11 +103,12 @@ __global__ void __launch_bounds__(kWarps* kWarp) normalise_rows(LayerNorm<T> nor
   }
 }
 
-/// With the fewest vectors a lane that hold a row.
+/// With the fewest vectors a lane, of a series of such numbers, that hold a row.
 template <typename T, int kVectors = 1>
 int launch(const LayerNorm<T>& norm, cudaStream_t stream) {
   if constexpr (kVectors <= kMostVectors) {
-    if (norm.vectors > kVectors * kWarp) return launch<T, kVectors + 1>(norm, stream);
+    constexpr int more = kVectors + (kVectors + 1) / 2;  // 1, 2, 3, 5, 8
+    if (norm.vectors > kVectors * kWarp) return launch<T, more>(norm, stream);
     const auto blocks = static_cast<unsigned>((norm.rows + kWarps - 1) / kWarps);
     normalise_rows<T, kVectors><<<blocks, kWarps * kWarp, 0, stream>>>(norm);
     return cudaGetLastError();

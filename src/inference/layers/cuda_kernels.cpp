@@ -12,10 +12,6 @@
 namespace ssd1b {
 namespace {
 
-constexpr std::int64_t kVector = 8;        // elements that kernels load at once
-constexpr std::int64_t kWidestRow = 2048;  // of cuda_layer_norm
-constexpr std::uintptr_t kAlignment = 16;  // bytes
-
 bool is_used(CudaKernel kernel, const at::Tensor& input) {
   return input.is_cuda() && KernelLibrary::instance().is_used(kernel, input.scalar_type());
 }
@@ -25,7 +21,7 @@ bool is_channels_last(const at::Tensor& picture) {
 }
 
 bool is_aligned(const at::Tensor& tensor) {
-  return reinterpret_cast<std::uintptr_t>(tensor.const_data_ptr()) % kAlignment == 0;
+  return reinterpret_cast<std::uintptr_t>(tensor.const_data_ptr()) % kSsd1bAlignment == 0;
 }
 
 /// Whether `values`, unless undefined, are of `like`'s dtype, each beside the next.
@@ -94,10 +90,10 @@ std::optional<at::Tensor> cuda_layer_norm(const at::Tensor& stream, const Additi
   const auto fits_rows = [&](const at::Tensor& tokens) {
     return !tokens.defined() || (tokens.is_contiguous() && fits_vectors(tokens, stream));
   };
-  const bool fits_kernel = is_used(LayerNormKernel, stream) && width % kVector == 0 &&
-                           width <= kWidestRow && fits_rows(stream) && fits_rows(added.tokens) &&
-                           fits_vectors(added.rest, stream) && fits_vectors(norm.weight, stream) &&
-                           fits_vectors(norm.bias, stream);
+  const bool fits_kernel = is_used(LayerNormKernel, stream) && width % kSsd1bVector == 0 &&
+                           width <= kSsd1bWidestRow && fits_rows(stream) &&
+                           fits_rows(added.tokens) && fits_vectors(added.rest, stream) &&
+                           fits_vectors(norm.weight, stream) && fits_vectors(norm.bias, stream);
   if (!fits_kernel) return std::nullopt;
   at::Tensor output = at::empty_like(stream.narrow(0, first, stream.size(0) - first));
   Ssd1bLayerNorm call{};
@@ -118,7 +114,7 @@ std::optional<at::Tensor> cuda_layer_norm(const at::Tensor& stream, const Additi
 }
 
 bool can_cuda_softmax(const at::Tensor& like, std::int64_t columns) {
-  return is_used(SoftmaxKernel, like) && columns % kVector == 0;
+  return is_used(SoftmaxKernel, like) && columns % kSsd1bVector == 0;
 }
 
 std::optional<at::Tensor> cuda_softmax(const at::Tensor& scores, double scale, double total,
@@ -126,7 +122,8 @@ std::optional<at::Tensor> cuda_softmax(const at::Tensor& scores, double scale, d
   const std::int64_t columns = scores.size(-1);
   const bool fits_kernel = scores.is_cuda() && scores.scalar_type() == at::kFloat &&
                            KernelLibrary::instance().is_used(SoftmaxKernel, dtype) &&
-                           columns % kVector == 0 && scores.is_contiguous() && is_aligned(scores);
+                           columns % kSsd1bVector == 0 && scores.is_contiguous() &&
+                           is_aligned(scores);
   if (!fits_kernel) return std::nullopt;
   at::Tensor output = at::empty(scores.sizes(), scores.options().dtype(dtype));
   const Ssd1bSoftmax call{scores.const_data_ptr<float>(),
@@ -141,7 +138,7 @@ std::optional<at::Tensor> cuda_softmax(const at::Tensor& scores, double scale, d
 }
 
 bool can_cuda_add(const at::Tensor& input, std::int64_t channels) {
-  return is_used(AddKernel, input) && channels % kVector == 0;
+  return is_used(AddKernel, input) && channels % kSsd1bVector == 0;
 }
 
 bool cuda_add(const at::Tensor& picture, const at::Tensor& other,
@@ -171,7 +168,7 @@ bool has_cuda_interleave(const c10::Device& device, at::ScalarType dtype) {
 std::optional<at::Tensor> cuda_interleave(const at::Tensor& parts, const at::Tensor& bias) {
   const std::int64_t channels = bias.size(0);
   const bool fits_kernel = is_used(InterleaveKernel, parts) && is_channels_last(parts) &&
-                           is_aligned(parts) && channels % kVector == 0 &&
+                           is_aligned(parts) && channels % kSsd1bVector == 0 &&
                            fits_vectors(bias, parts);
   if (!fits_kernel) return std::nullopt;
   const std::int64_t height = parts.size(2) - 1;
@@ -192,7 +189,7 @@ std::optional<at::Tensor> cuda_interleave(const at::Tensor& parts, const at::Ten
 
 std::optional<at::Tensor> cuda_geglu(const at::Tensor& both) {
   const bool fits_kernel = is_used(GegluKernel, both) && both.is_contiguous() && is_aligned(both) &&
-                           both.size(-1) % (2 * kVector) == 0;
+                           both.size(-1) % (2 * kSsd1bVector) == 0;
   if (!fits_kernel) return std::nullopt;
   std::vector<std::int64_t> shape = both.sizes().vec();
   shape.back() /= 2;
