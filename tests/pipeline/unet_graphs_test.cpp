@@ -104,6 +104,19 @@ TEST_F(UNetGraphsTest, EverySizeHasAGraphOfItsOwn) {
   EXPECT_EQ(world_.recordings, 3);
 }
 
+TEST_F(UNetGraphsTest, SoHasEveryNumberOfPrompts) {
+  UNetGraphs unet = graphs();
+  const at::Tensor latents = at::ones({2, 4, 4, 4}), times = at::ones({2, 1});
+  for (int i = 0; i < 4; ++i) {
+    for (const std::int64_t prompts : {1, 2}) {
+      const PromptKeysValues read = prompt(prompts, 3.0);
+      EXPECT_TRUE(at::equal(unet({latents, times, read}), plain({latents, times, read})));
+    }
+  }
+
+  EXPECT_EQ(world_.recordings, 2);
+}
+
 TEST_F(UNetGraphsTest, OnePromptServesManyReplays) {
   UNetGraphs unet = graphs();
   call(unet, 3);

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "inference/pipeline/faults.h"
+#include "inference/pipeline/row_order.h"
 #include "inference/vae/tiled_decode.h"
 #include "logging/log.h"
 
@@ -34,6 +35,15 @@ std::int64_t rows_of(const std::vector<Picture*>& pictures) {
   std::int64_t rows = 0;
   for (const Picture* picture : pictures) rows += picture->conditioning().rows();
   return rows;
+}
+
+RowOrder order_of(const std::vector<Picture*>& pictures) {
+  std::vector<RowCounts> counts;
+  for (const Picture* picture : pictures) {
+    const std::int64_t without = picture->conditioning().rows_without_prompt();
+    counts.push_back({without, picture->conditioning().rows() - without});
+  }
+  return RowOrder(std::move(counts));
 }
 
 at::Tensor decode_with(const Vae& vae, const at::Tensor& latents,
@@ -201,9 +211,9 @@ void Pipeline::encode(Picture& picture) {
 
 std::vector<PictureEvent> Pipeline::denoise(const Unit& unit) {
   const auto begin = Stopwatch::now();
-  at::Tensor output;
+  std::vector<at::Tensor> outputs;  // one a picture
   try {
-    with_memory([&] { output = call_unet(unit); });
+    with_memory([&] { outputs = call_unet(unit); });
   } catch (const std::exception& error) {
     if (unit.size() == 1 || !is_out_of_memory(error)) throw;
     call_pixels_ =
@@ -212,14 +222,11 @@ std::vector<PictureEvent> Pipeline::denoise(const Unit& unit) {
     return {};  // nobody was served: the next unit is theirs, by fewer
   }
   std::vector<PictureEvent> events;
-  std::int64_t row = 0;
-  for (Picture* picture : unit) {
-    const std::int64_t rows = picture->conditioning().rows();
-    const at::Tensor own = output.narrow(/*dim=*/0, row, rows);
-    row += rows;
+  for (std::size_t i = 0; i < unit.size(); ++i) {
+    Picture* picture = unit[i];
     turns_.served(picture->id());
     try {
-      picture->feed(own);
+      picture->feed(outputs[i]);
       events.push_back({picture->id(), picture->progress()});
     } catch (const std::exception& error) {  // of this picture alone
       events.push_back({picture->id(), fault_of(error)});
@@ -230,16 +237,15 @@ std::vector<PictureEvent> Pipeline::denoise(const Unit& unit) {
   return events;
 }
 
-at::Tensor Pipeline::call_unet(const Unit& unit) {
+std::vector<at::Tensor> Pipeline::call_unet(const Unit& unit) {
   std::vector<at::Tensor> inputs, times;
   for (const Picture* picture : unit) {
     inputs.push_back(picture->model_input());
     times.push_back(picture->times());
   }
-  const bool is_alone = unit.size() == 1;
-  return unet_({is_alone ? inputs.front() : at::cat(inputs),  // [rows, C, h, w]
-                is_alone ? times.front() : at::cat(times),    // [rows, W]
-                prompts_of(unit)});
+  if (unit.size() == 1) return {unet_({inputs.front(), times.front(), prompts_of(unit)})};
+  const RowOrder order = order_of(unit);
+  return order.split(unet_({order.join(inputs), order.join(times), prompts_of(unit)}));
 }
 
 const PromptKeysValues& Pipeline::prompts_of(const Unit& unit) {

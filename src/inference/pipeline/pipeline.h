@@ -48,9 +48,9 @@ class Pipeline : public Engine {
   PictureEvent decode(Picture& picture);
   Image image_of(const at::Tensor& latents);
   std::vector<PictureEvent> denoise(const Unit& unit);
-  /// [rows of all, C, h, w]; changes nothing of the pictures.
-  at::Tensor call_unet(const Unit& unit);
-  /// What the rows of a unit's pictures need, behind one another.
+  /// What the UNet says of each picture's rows [rows, C, h, w]; changes nothing of the pictures.
+  std::vector<at::Tensor> call_unet(const Unit& unit);
+  /// What the rows with a prompt of a unit's pictures need, behind one another.
   const PromptKeysValues& prompts_of(const Unit& unit);
   /// Frees what prompts_of made: MemoryPlan counts it as memory of UNet calls alone.
   void forget_shared();

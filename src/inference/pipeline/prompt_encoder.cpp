@@ -161,14 +161,9 @@ std::shared_ptr<const PromptEncoding> PromptEncoder::make(const GenerationReques
   const at::ScalarType dtype = model_.precision.networks;
   const at::Tensor time_ids_row = upload(time_ids(request, dtype), model_.device);
   UNetPrompt rows{encoded.hidden, encoded.pooled, time_ids_row, {}};
-  if (has_zeros) {
-    // On the CPU, where no pictures share calls, the UNet leaves the zeros out.
-    if (!model_.device.is_cpu()) {
-      rows.embeddings = at::cat({at::zeros_like(rows.embeddings), rows.embeddings});  // [2, L, D]
-    }
-    rows.pooled = at::cat({at::zeros_like(rows.pooled), rows.pooled});  // [2, P]
-  }
-  if (guided) rows.time_ids = at::cat({time_ids_row, time_ids_row});  // [2, 6]
+  // The UNet leaves embeddings of zeros out.
+  if (has_zeros) rows.pooled = at::cat({at::zeros_like(rows.pooled), rows.pooled});  // [2, P]
+  if (guided) rows.time_ids = at::cat({time_ids_row, time_ids_row});                 // [2, 6]
   if (model_.info.guidance_embedded) {
     const std::int64_t width = model_.unet_config.guidance_width;
     rows.guidance =

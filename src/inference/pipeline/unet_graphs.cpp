@@ -92,7 +92,7 @@ void UNetGraphs::halve_room() {
 
 at::Tensor UNetGraphs::operator()(const UNetInput& input) {
   ++calls_;
-  Size* size = make_graph_ ? find_size(input.latents) : nullptr;
+  Size* size = make_graph_ ? find_size(input) : nullptr;
   if (size != nullptr && size->recorded) {
     at::Tensor output;
     if (attempt([&] { output = size->recorded->replay(input); })) return output;
@@ -105,10 +105,16 @@ at::Tensor UNetGraphs::operator()(const UNetInput& input) {
   return output;
 }
 
-UNetGraphs::Size* UNetGraphs::find_size(const at::Tensor& latents) {
-  Size wanted{latents.size(0), latents.size(2), latents.size(3), 0, calls_, nullptr};
+UNetGraphs::Size* UNetGraphs::find_size(const UNetInput& input) {
+  Size wanted;
+  wanted.rows = input.latents.size(0);
+  wanted.height = input.latents.size(2);
+  wanted.width = input.latents.size(3);
+  wanted.prompts = input.prompt.empty() ? 0 : input.prompt.front().keys.size(0);
+  wanted.last_call = calls_;
   auto found = std::find_if(sizes_.begin(), sizes_.end(), [&](const Size& size) {
-    return size.rows == wanted.rows && size.height == wanted.height && size.width == wanted.width;
+    return size.rows == wanted.rows && size.height == wanted.height && size.width == wanted.width &&
+           size.prompts == wanted.prompts;
   });
   if (found != sizes_.end()) {
     found->last_call = calls_;
@@ -148,6 +154,7 @@ void UNetGraphs::record(Size& size, const UNetInput& input, const at::Tensor& ou
   size.recorded = std::move(recorded);
   const std::chrono::duration<double, std::milli> passed = Stopwatch::now() - begin;
   log_info("UNet call recorded", {{"rows", size.rows},
+                                  {"prompts", size.prompts},
                                   {"height", size.height},
                                   {"width", size.width},
                                   {"ms", passed.count()}});

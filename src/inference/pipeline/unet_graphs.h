@@ -46,6 +46,7 @@ class UNetGraphs {
  private:
   struct Size {
     std::int64_t rows = 0, height = 0, width = 0;  // of the latents
+    std::int64_t prompts = 0;                      // rows that have one
     int plain_calls = 0;
     std::int64_t last_call = 0;
     std::unique_ptr<RecordedCall> recorded;
@@ -56,7 +57,7 @@ class UNetGraphs {
   }
   bool is_idle(const Size& size) const { return calls_ - size.last_call > kIdleCalls; }
   /// nullptr where there is no place for it.
-  Size* find_size(const at::Tensor& latents);
+  Size* find_size(const UNetInput& input);
   /// Drops idle graphs to make room.
   bool has_room_for(const Size& size);
   /// Whether `work` went well; if not, there are no graphs any more.

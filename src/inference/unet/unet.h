@@ -25,6 +25,10 @@ struct UNetConditioning {
   at::Tensor guidance;         // [B, guidance_width]; undefined where guidance is not embedded
 
   std::int64_t rows() const { return added_embedding.size(0); }
+  /// Rows before those that `prompt` is of.
+  std::int64_t rows_without_prompt() const {
+    return prompt.empty() ? 0 : rows() - prompt.front().keys.size(0);
+  }
 };
 
 /// What UNet::prepare reads, all in the UNet's dtype and on its device.
@@ -36,8 +40,7 @@ struct UNetPrompt {
   at::Tensor guidance;  // [B, guidance_width] of guidance_sinusoids, or undefined
 };
 
-/// The rows of several pictures behind one another. Their prompts must be equally long, and each
-/// row must have one.
+/// The prompts of several pictures, equally long, behind one another.
 PromptKeysValues concat_rows(const std::vector<const PromptKeysValues*>& parts);
 
 struct UNetInput {
