@@ -14,8 +14,8 @@ unsigned blocks_for(std::int64_t count) {
 }
 
 /// x * Phi(x), torch's gelu without approximation. In half precisions by the error function's
-/// formula 7.1.26 of Abramowitz and Stegun with Phi(-|x|) kept as a product, so that it is nearer
-/// to the truth than 1 + erf(x), which cancels; a third of the work.
+/// formula 7.1.26 of Abramowitz and Stegun, a third of the work. Phi(-|x|) stays a product, where
+/// 1 + erf(x) cancels for x far below zero: rounded to half, fewer results are not the nearest.
 template <typename T>
 __device__ float gelu(float x) {
   if constexpr (sizeof(T) == sizeof(float)) {
@@ -65,10 +65,11 @@ __device__ void add_to(float (&sum)[kWideVector], const Vector<T>& added) {
   for (int i = 0; i < kWideVector; ++i) sum[i] += to_float(added.at[i]);
 }
 
-/// One thread kAtOnce vectors, which are loaded before the first is used.
+constexpr int kAtOnce = 4;  // vectors of a thread of `add`
+
+/// Loads all its vectors before it uses the first.
 template <typename T>
 __global__ void add(Sum<T> sum) {
-  constexpr int kAtOnce = 4;
   const unsigned first = blockIdx.x * (kAtOnce * kThreads) + threadIdx.x;
   Vector<T> a[kAtOnce], b[kAtOnce];
 #pragma unroll
@@ -157,11 +158,11 @@ extern "C" int ssd1b_geglu(const void* input, void* output, std::int64_t tokens,
 }
 
 extern "C" int ssd1b_add(const Ssd1bAdd* call, void* stream) {
-  constexpr std::int64_t at_once = 4, most = std::int64_t{1} << 31;
-  const std::int64_t vectors = call->rows * (call->channels / ssd1b::kWideVector);
-  if (call->channels % ssd1b::kWideVector != 0 || vectors < 1 || vectors > most) {
+  const std::int64_t elements = call->rows * call->channels;
+  if (call->channels % ssd1b::kWideVector != 0 || elements < 1 || elements > kSsd1bMostAdded) {
     return cudaErrorInvalidValue;
   }
+  const std::int64_t vectors = elements / ssd1b::kWideVector;
   return ssd1b::with_dtype(call->dtype, [&](auto* type) {
     using V = ssd1b::Vector<std::remove_pointer_t<decltype(type)>>;
     ssd1b::Sum<std::remove_pointer_t<decltype(type)>> sum{};
@@ -172,7 +173,7 @@ extern "C" int ssd1b_add(const Ssd1bAdd* call, void* stream) {
     sum.output = static_cast<V*>(call->output);
     sum.vectors = static_cast<unsigned>(vectors);
     sum.of_row = static_cast<unsigned>(call->channels / ssd1b::kWideVector);
-    const unsigned blocks = ssd1b::blocks_for((vectors + at_once - 1) / at_once);
+    const unsigned blocks = ssd1b::blocks_for((vectors + ssd1b::kAtOnce - 1) / ssd1b::kAtOnce);
     ssd1b::add<<<blocks, ssd1b::kThreads, 0, static_cast<cudaStream_t>(stream)>>>(sum);
     return static_cast<int>(cudaGetLastError());
   });

@@ -15,6 +15,8 @@ constexpr int kSsd1bVector = 8;
 constexpr int kSsd1bAlignment = 16;
 /// The widest row of ssd1b_layer_norm.
 constexpr int kSsd1bWidestRow = 2048;
+/// The most elements of ssd1b_add.
+constexpr std::int64_t kSsd1bMostAdded = std::int64_t{1} << 34;
 
 /// SiLU(group_norm(input + shifts)) of channels-last [pictures, rows, channels]. `partial`: room
 /// for NormPlan::partial_floats, at a multiple of 8 bytes. `silu` 0: without SiLU. Fastest where
@@ -35,14 +37,13 @@ struct Ssd1bGroupNorm {
 };
 int ssd1b_group_norm(const Ssd1bGroupNorm* call, void* stream);
 
-/// stream += added, then layer_norm of it, both of [rows, width]. Of `added`, which may be null,
-/// the first row goes to row `first_added`; to each row before that goes `rest`. Rows before
-/// `first_normed` are not normed: the output has none of them. Rows are whole vectors. Without
-/// additions the stream is only read.
+/// stream += added, then layer_norm of it, both of [rows, width]. The first row of `added` goes to
+/// row `first_added`, and `rest` to each row before that; both null: the stream is only read. Rows
+/// before `first_normed` are not normed, the output has none of them. Rows are whole vectors.
 struct Ssd1bLayerNorm {
   void* stream;
   const void* added;   // [rows - first_added, width]
-  const void* rest;    // [width], needed where first_added is not 0
+  const void* rest;    // [width]
   const void* weight;  // [width]
   const void* bias;    // [width]
   void* output;        // [rows - first_normed, width]

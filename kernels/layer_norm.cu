@@ -66,7 +66,9 @@ __global__ void __launch_bounds__(kWarps* kWarp) normalise_rows(LayerNorm<T> nor
     const int at = lane + i * kWarp;
     if (at < norm.vectors) loaded[i] = stream[at];
   }
-  if (norm.added != nullptr) add_row<T, kVectors>(norm, row, lane, loaded);
+  if (norm.added != nullptr || norm.rest != nullptr) {
+    add_row<T, kVectors>(norm, row, lane, loaded);
+  }
   if (row < norm.first_normed) return;
   float sum = 0.0f;
 #pragma unroll
@@ -120,8 +122,12 @@ int launch(const LayerNorm<T>& norm, cudaStream_t stream) {
 }  // namespace ssd1b
 
 extern "C" int ssd1b_layer_norm(const Ssd1bLayerNorm* call, void* stream) {
-  const bool has_rest = call->rest != nullptr || call->added == nullptr || call->first_added == 0;
-  if (call->width % ssd1b::kWideVector != 0 || !has_rest) return cudaErrorInvalidValue;
+  const bool adds_nothing = call->added == nullptr && call->rest == nullptr;
+  const bool has_rest = call->rest != nullptr || call->first_added == 0;
+  const bool has_added = call->added != nullptr || call->first_added == call->rows;
+  if (call->width % ssd1b::kWideVector != 0 || !(adds_nothing || (has_rest && has_added))) {
+    return cudaErrorInvalidValue;
+  }
   return ssd1b::with_dtype(call->dtype, [&](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;
     using V = ssd1b::Vector<T>;

@@ -10,8 +10,10 @@
 #include <nlohmann/json.hpp>
 
 #include "inference/layers/cuda_kernels.h"
+#include "inference/layers/norms.h"
 #include "inference/layers/prove_cuda_kernels.h"
 #include "inference/layers/resample.h"
+#include "inference/layers/unbiased.h"
 #include "inference/pipeline/devices.h"
 #include "inference/weights/convert.h"
 
@@ -41,29 +43,36 @@ double relative_error(const at::Tensor& result, const at::Tensor& wanted) {
   return ((result.to(at::kDouble) - wanted).norm() / wanted.norm()).item<double>();
 }
 
-Json compare(const char* kernel, const at::Tensor& input, const Work& ours, const Work& theirs,
-             const at::Tensor& wanted) {
-  const c10::Device device = input.device();
+Json described(const char* kernel, const at::Tensor& input) {
   return {{"kernel", kernel},
           {"shape", input.sizes().vec()},
-          {"dtype", dtype_name(input.scalar_type())},
-          {"ours_ms", device_ms(ours, device)},
-          {"aten_ms", device_ms(theirs, device)},
-          {"ours_error", relative_error(ours(), wanted)},
-          {"aten_error", relative_error(theirs(), wanted)}};
+          {"dtype", dtype_name(input.scalar_type())}};
+}
+
+Json compare(const char* kernel, const at::Tensor& input, const Work& ours, const Work& theirs,
+             const at::Tensor& wanted) {
+  Json found = described(kernel, input);
+  found["ours_ms"] = device_ms(ours, input.device());
+  found["aten_ms"] = device_ms(theirs, input.device());
+  found["ours_error"] = relative_error(ours(), wanted);
+  found["aten_error"] = relative_error(theirs(), wanted);
+  return found;
 }
 
 Json group_norm(const std::vector<std::int64_t>& shape, const at::TensorOptions& options) {
   const at::Tensor input =
       (at::randn(shape, options) + 0.3).contiguous(at::MemoryFormat::ChannelsLast);
-  const at::Tensor weight = at::randn({shape[1]}, options), bias = at::randn({shape[1]}, options);
+  GroupNorm norm(kGroups, shape[1], 1e-5);
+  norm.weight.value = at::randn({shape[1]}, options);
+  norm.bias.value = at::randn({shape[1]}, options);
   const auto theirs = [&](const at::Tensor& of) {
-    return at::silu(at::group_norm(of, kGroups, weight.to(of.dtype()), bias.to(of.dtype()), 1e-5));
+    return at::silu(at::group_norm(of, kGroups, norm.weight.value.to(of.dtype()),
+                                   norm.bias.value.to(of.dtype()), norm.eps));
   };
   return compare(
       "group_norm_silu", input,
       [&] {
-        return *cuda_group_norm({input, {}, {}}, {weight, bias, kGroups, 1e-5}, Activation::Silu);
+        return *cuda_group_norm({input, {}}, {}, norm, Activation::Silu);
       },
       [&] { return theirs(input); }, theirs(input.to(at::kDouble)));
 }
@@ -71,41 +80,38 @@ Json group_norm(const std::vector<std::int64_t>& shape, const at::TensorOptions&
 Json layer_norm(const std::vector<std::int64_t>& shape, const at::TensorOptions& options) {
   const at::Tensor input = at::randn(shape, options) + 0.3;
   const std::int64_t width = shape.back();
-  const at::Tensor weight = at::randn({width}, options), bias = at::randn({width}, options);
+  LayerNorm norm(width, 1e-5);
+  norm.weight.value = at::randn({width}, options);
+  norm.bias.value = at::randn({width}, options);
   const auto theirs = [&](const at::Tensor& of) {
-    return at::layer_norm(of, {width}, weight.to(of.dtype()), bias.to(of.dtype()), 1e-5);
+    return at::layer_norm(of, {width}, norm.weight.value.to(of.dtype()),
+                          norm.bias.value.to(of.dtype()), norm.eps);
   };
   return compare(
-      "layer_norm", input,
-      [&] {
-        return *cuda_layer_norm(input, {}, {weight, bias, 1e-5});
-      },
+      "layer_norm", input, [&] { return *cuda_layer_norm(input, {}, norm, 0); },
       [&] { return theirs(input); }, theirs(input.to(at::kDouble)));
 }
 
-/// A convolution's result, its bias and the residual. Ours stands in its first summand's place: it
-/// is compared at its first run.
+/// A convolution's result, its bias and the residual, in the first one's place: what is timed adds
+/// to the same picture again and again, what is compared to a copy.
 Json add(const std::vector<std::int64_t>& shape, const at::TensorOptions& options) {
   const at::Tensor first = at::randn(shape, options).contiguous(at::MemoryFormat::ChannelsLast);
   const at::Tensor second = at::randn(shape, options).contiguous(at::MemoryFormat::ChannelsLast);
   const at::Tensor bias = at::randn({shape[1]}, options);
-  const auto theirs = [&](const at::Tensor& of) {
-    return of + bias.to(of.dtype()).view({-1, 1, 1}) + second.to(of.dtype());
+  const auto ours = [&](const at::Tensor& to) {
+    cuda_add(to, second, {bias, {}});
+    return to;
   };
-  at::Tensor sum = first.clone();
-  cuda_add(sum, second, {bias, {}});
+  const auto theirs = [&](const at::Tensor& to) {
+    return to.add_(bias.to(to.dtype()).view({-1, 1, 1})).add_(second.to(to.dtype()));
+  };
   const at::Tensor wanted = theirs(first.to(at::kDouble));
-  const double error = relative_error(sum, wanted);
-  const at::Tensor channels = bias.view({-1, 1, 1});
-  Json found = compare(
-      "add", first,
-      [&] {
-        cuda_add(sum, second, {bias, {}});
-        return sum;
-      },
-      [&] { return sum.add_(channels).add_(second); }, wanted);
-  found["ours_error"] = error;
-  found["aten_error"] = relative_error(theirs(first), wanted);
+  const at::Tensor sum = first.clone();
+  Json found = described("add", first);
+  found["ours_ms"] = device_ms([&] { return ours(sum); }, first.device());
+  found["aten_ms"] = device_ms([&] { return theirs(sum); }, first.device());
+  found["ours_error"] = relative_error(ours(first.clone()), wanted);
+  found["aten_error"] = relative_error(theirs(first.clone()), wanted);
   return found;
 }
 

@@ -114,6 +114,35 @@ TEST_F(ArrangeWeights, OfUpsamplingToEverySize) {
   }
 }
 
+TEST_F(ArrangeWeights, AreCountedWithTheParts) {
+  Upsample upsample(64);  // whole blocks of oneDNN
+  fill(upsample);
+  Parameter& weight = upsample.conv.weight;
+  const std::int64_t counted = arranged_elements(weight, c10::Device(c10::kCPU), at::kFloat);
+
+  arrange_weights(upsample);
+
+  std::int64_t bytes = 0;
+  for (const at::Tensor& form : weight.arranged) bytes += static_cast<std::int64_t>(form.nbytes());
+  EXPECT_EQ(bytes, counted * static_cast<std::int64_t>(sizeof(float)));
+  EXPECT_EQ(arranged_elements(upsample.conv.bias, c10::Device(c10::kCPU), at::kFloat), 64);
+}
+
+/// As a GPU has it: one product for all parts.
+TEST(UpsamplingAtOnce, EachPartIsOfAQuarterOfThePixels) {
+  Upsample upsample(6);
+  fill(upsample);
+  const at::Tensor hidden = at::randn({2, 6, 5, 4});
+  const at::Tensor wanted = upsample(hidden, 10, 8);
+  const at::Tensor& weight = upsample.conv.weight.value;
+
+  const at::Tensor parts = at::conv2d(hidden, at::cat(upsampling_kernels(weight)), {}, 1, 1);
+
+  const at::Tensor placed = at::zeros_like(wanted);
+  for (int i = 0; i < 4; ++i) place_upsampled(parts.chunk(4, 1)[i], i, placed);
+  EXPECT_LT(difference(placed + upsample.conv.bias.value.view({6, 1, 1}), wanted), 1e-5);
+}
+
 TEST_F(ArrangeWeights, CanBeRepeatedWithNewValues) {
   Linear linear(8, 8);
   const at::Tensor input = at::randn({3, 8});

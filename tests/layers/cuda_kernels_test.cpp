@@ -10,7 +10,9 @@
 #include <filesystem>
 #include <vector>
 
+#include "inference/layers/norms.h"
 #include "inference/layers/prove_cuda_kernels.h"
+#include "inference/layers/unbiased.h"
 #include "kernels.h"
 #include "norm_plan.h"
 
@@ -108,17 +110,20 @@ TEST(CudaKernels, AreLeftOutOnTheCpu) {
   const at::Tensor ones = at::ones({64});
 
   EXPECT_TRUE(prove_cuda_kernels(c10::Device(c10::kCPU), at::kFloat).empty());
-  EXPECT_FALSE(cuda_group_norm({input, {}, {}}, {ones, ones, 32, 1e-5}, Activation::Silu));
-  EXPECT_FALSE(cuda_layer_norm(at::randn({1, 4, 64}), {}, {ones, ones, 1e-5}));
+  EXPECT_FALSE(cuda_group_norm({input, {}}, {}, GroupNorm(32, 64, 1e-5), Activation::Silu));
+  EXPECT_FALSE(cuda_layer_norm(at::randn({1, 4, 64}), {}, LayerNorm(64, 1e-5), 0));
   EXPECT_FALSE(can_cuda_softmax(input, 8));
   EXPECT_FALSE(cuda_softmax(at::randn({4, 8}), 1.0, 1.0, at::kHalf));
   EXPECT_FALSE(can_cuda_add(input, 64));
   EXPECT_FALSE(cuda_add(input, input, {ones, {}}));
-  EXPECT_FALSE(has_cuda_interleave(c10::Device(c10::kCPU), at::kFloat));
+  EXPECT_FALSE(can_cuda_interleave(c10::Device(c10::kCPU), at::kFloat, 16));
   EXPECT_FALSE(cuda_interleave(input, at::ones({16})));
   EXPECT_FALSE(cuda_geglu(at::randn({1, 4, 16})));
   EXPECT_FALSE(cuda_to_bytes(at::randn({1, 3, 4, 4})));
 }
+
+// cudaErrorInvalidValue: without a GPU a call that is not refused gives another error.
+constexpr int kInvalidValue = 1;
 
 /// What libssd1b_kernels.so exports under a name.
 template <typename Function>
@@ -141,37 +146,37 @@ TEST(CudaKernels, TheLibraryOpensAndRefusesWhatItCannotDo) {
   ASSERT_TRUE(version && group_norm && layer_norm && softmax && add && interleave && geglu);
 
   EXPECT_EQ(version(), kSsd1bKernelsVersion);
-  EXPECT_NE(geglu(nullptr, nullptr, 1, 12, 0, nullptr), 0);  // no whole vectors
-  EXPECT_NE(geglu(nullptr, nullptr, 1, 8, 9, nullptr), 0);   // an unknown dtype
+  EXPECT_EQ(geglu(nullptr, nullptr, 1, 12, 0, nullptr), kInvalidValue);  // no whole vectors
+  EXPECT_EQ(geglu(nullptr, nullptr, 1, 8, 9, nullptr), kInvalidValue);   // an unknown dtype
   Ssd1bGroupNorm groups{};
   groups.channels = 36;
   groups.groups = 12;
-  EXPECT_NE(group_norm(&groups, nullptr), 0);
+  EXPECT_EQ(group_norm(&groups, nullptr), kInvalidValue);
   Ssd1bLayerNorm row{};
   row.rows = 1;
   for (const std::int64_t width : {12, 2056}) {
     row.width = width;
-    EXPECT_NE(layer_norm(&row, nullptr), 0) << width;
+    EXPECT_EQ(layer_norm(&row, nullptr), kInvalidValue) << width;
   }
   row.width = 8;
   row.added = &row;
   row.first_added = 1;  // and nothing for the row before it
-  EXPECT_NE(layer_norm(&row, nullptr), 0);
+  EXPECT_EQ(layer_norm(&row, nullptr), kInvalidValue);
   Ssd1bSoftmax scores{};
   scores.rows = 1;
   scores.columns = 12;
   scores.scale = 1.0;
-  EXPECT_NE(softmax(&scores, nullptr), 0);
+  EXPECT_EQ(softmax(&scores, nullptr), kInvalidValue);
   scores.columns = 8;
   scores.scale = 0.0;  // the largest score would not be the largest product
-  EXPECT_NE(softmax(&scores, nullptr), 0);
+  EXPECT_EQ(softmax(&scores, nullptr), kInvalidValue);
   Ssd1bAdd sum{};
   sum.rows = 1;
   sum.channels = 12;
-  EXPECT_NE(add(&sum, nullptr), 0);
+  EXPECT_EQ(add(&sum, nullptr), kInvalidValue);
   Ssd1bInterleave parts{};
   parts.channels = 12;
-  EXPECT_NE(interleave(&parts, nullptr), 0);
+  EXPECT_EQ(interleave(&parts, nullptr), kInvalidValue);
 }
 
 }  // namespace

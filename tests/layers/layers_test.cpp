@@ -126,6 +126,24 @@ TEST(Unbiased, ASumHasBothBiasesAndLeavesASecondWithoutOneAsItIs) {
             1e-6);
 }
 
+TEST(GroupNorm, AddsBiasAndTimeToItsPictureFirst) {
+  GroupNorm norm(2, 8, 1e-5);
+  fill(norm);
+  const at::Tensor picture = at::randn({2, 8, 3, 5}), bias = at::randn({8}),
+                   time = at::randn({2, 8});
+  const at::Tensor with_bias = picture + bias.view({8, 1, 1});
+  const at::Tensor with_both = with_bias + time.view({2, 8, 1, 1});
+
+  for (const Activation activation : {Activation::None, Activation::Silu, Activation::Mish}) {
+    EXPECT_LT(difference(norm.with(activation, Unbiased{picture.clone(), bias}),
+                         norm.with(activation, with_bias)),
+              1e-6);
+    EXPECT_LT(difference(norm.with(activation, Unbiased{picture.clone(), bias}, time),
+                         norm.with(activation, with_both)),
+              1e-6);
+  }
+}
+
 TEST(LayerNorm, AddsToItsStreamFirst) {
   LayerNorm norm(12, 1e-5);
   fill(norm);

@@ -39,7 +39,8 @@ bool is_same_for_all_sizes(const at::Tensor& weight, std::int64_t padding) {
 
 bool is_upsampled_at_once(const Parameter& parameter, const c10::Device& device,
                           at::ScalarType dtype) {
-  return parameter.use == ParameterUse::Upsampling && has_cuda_interleave(device, dtype);
+  return parameter.use == ParameterUse::Upsampling &&
+         can_cuda_interleave(device, dtype, parameter.shape.front());
 }
 
 }  // namespace
@@ -60,10 +61,13 @@ void WeightArranger::operator()(Parameter& parameter) {
 
 std::int64_t arranged_elements(const Parameter& parameter, const c10::Device& device,
                                at::ScalarType dtype) {
-  const std::int64_t taps = 3 * 3, taps_at_once = 4 * 2 * 2;
+  constexpr std::int64_t taps = 3 * 3;
+  constexpr std::int64_t taps_of_parts = 4 * 2 * 2;
   const std::int64_t elements = c10::multiply_integers(parameter.shape);
-  if (!is_upsampled_at_once(parameter, device, dtype)) return elements;
-  return elements / taps * (taps + taps_at_once);
+  const bool has_parts =
+      parameter.use == ParameterUse::Upsampling &&
+      (is_upsampled_at_once(parameter, device, dtype) || (device.is_cpu() && has_onednn(dtype)));
+  return has_parts ? elements / taps * (taps + taps_of_parts) : elements;
 }
 
 std::vector<at::Tensor> WeightArranger::forms_of(const Parameter& parameter) {

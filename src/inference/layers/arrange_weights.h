@@ -1,5 +1,8 @@
 #pragma once
 
+#include <c10/core/Device.h>
+#include <c10/core/ScalarType.h>
+
 #include <cstdint>
 #include <map>
 #include <vector>
@@ -23,7 +26,8 @@ class WeightArranger {
   std::map<std::vector<std::int64_t>, bool> layouts_;  // whether kernels of a shape have one
 };
 
-/// How many numbers a parameter has once it is arranged on that device.
+/// How many numbers a parameter has on that device once it is arranged; where oneDNN fills its
+/// blocks up, some more.
 std::int64_t arranged_elements(const Parameter& parameter, const c10::Device& device,
                                at::ScalarType dtype);
 

@@ -14,11 +14,11 @@ at::Tensor split_heads(const at::Tensor& hidden, std::int64_t heads) {
   return hidden.unflatten(-1, {heads, -1}).transpose(1, 2);  // [B, heads, T, D / heads]
 }
 
-constexpr std::int64_t kWidestFused = 256;  // head of flash attention and cuDNN's
+constexpr std::int64_t kWidestFused = 256;  // head of flash attention and of cuDNN's
 
-/// Whether attend_in_products is faster than what libtorch has: one head that is too wide for its
-/// fast kernels, as the VAE's, in half precision on a GPU.
-bool can_attend_in_products(const at::Tensor& query, const at::Tensor& key, std::int64_t heads) {
+/// One head that is too wide for the fast kernels of libtorch, as the VAE's, in half precision on a
+/// GPU: two products and a softmax take less than half of what its slow kernel takes.
+bool is_faster_in_products(const at::Tensor& query, const at::Tensor& key, std::int64_t heads) {
   return heads == 1 && query.size(-1) > kWidestFused && query.scalar_type() != at::kFloat &&
          can_cuda_softmax(query, key.size(1));
 }
@@ -26,8 +26,9 @@ bool can_attend_in_products(const at::Tensor& query, const at::Tensor& key, std:
 /// attend with one head: scores of some queries at a time, in float32.
 at::Tensor attend_in_products(const at::Tensor& query, const at::Tensor& key,
                               const at::Tensor& value) {
-  constexpr std::int64_t most_scores = std::int64_t{1} << 26;
-  constexpr double total = 256.0;
+  constexpr std::int64_t most_scores = std::int64_t{1}
+                                       << 26;  // 256 MiB, less than a VAE's pictures
+  constexpr double total = 256.0;  // of shares: one of 16,384 would have few digits in float16
   const double scale = 1.0 / std::sqrt(static_cast<double>(query.size(-1)));
   const std::int64_t queries = query.size(1);
   const std::int64_t at_once = std::max<std::int64_t>(1, most_scores / key.size(1));
@@ -38,18 +39,17 @@ at::Tensor attend_in_products(const at::Tensor& query, const at::Tensor& key,
       const std::int64_t count = std::min(at_once, queries - first);
       const at::Tensor scores = at::mm(query[i].narrow(0, first, count), keys, at::kFloat);
       const at::Tensor shares = cuda_softmax(scores, scale, total, query.scalar_type()).value();
-      at::Tensor out = attended[i].narrow(0, first, count);
-      at::mm_out(out, shares, value[i]);
+      attended[i].narrow(0, first, count).addmm_(shares, value[i], /*beta=*/0.0, 1.0 / total);
     }
   }
-  return attended.mul_(1.0 / total);
+  return attended;
 }
 
 }  // namespace
 
 at::Tensor attend(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                   std::int64_t heads, Mask mask) {
-  if (mask == Mask::None && can_attend_in_products(query, key, heads)) {
+  if (mask == Mask::None && is_faster_in_products(query, key, heads)) {
     return attend_in_products(query, key, value);
   }
   const at::Tensor attended = at::scaled_dot_product_attention(

@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "inference/layers/kernel_library.h"
+#include "inference/layers/norms.h"
+#include "inference/layers/unbiased.h"
 #include "norm_plan.h"
 
 namespace ssd1b {
@@ -53,59 +56,63 @@ void check_launch(int status, CudaKernel kernel) {
 
 }  // namespace
 
-std::optional<at::Tensor> cuda_group_norm(const ShiftedPicture& shifted,
-                                          const GroupNormParameters& norm, Activation activation) {
-  const auto& [input, of_channels, of_pictures] = shifted;
-  if (!is_used(GroupNormKernel, input) || !is_channels_last(input)) return std::nullopt;
-  if (!can_plan_norm(input.size(1), norm.groups) || !fits(norm.weight, input)) return std::nullopt;
-  if (!fits(of_channels, input) || !fits(of_pictures, input)) return std::nullopt;
-  at::Tensor output = at::empty_like(input);  // channels-last, as the input is
-  const std::int64_t rows = input.size(2) * input.size(3);
-  const NormPlan plan = plan_norm(rows, input.size(1), norm.groups);
+std::optional<at::Tensor> cuda_group_norm(const Unbiased& input, const at::Tensor& time,
+                                          const GroupNorm& norm, Activation activation) {
+  const at::Tensor& picture = input.picture;
+  const bool fits_kernel = is_used(GroupNormKernel, picture) && is_channels_last(picture) &&
+                           can_plan_norm(picture.size(1), norm.groups) &&
+                           fits(norm.weight.value, picture) && fits(norm.bias.value, picture) &&
+                           fits(input.bias, picture) && fits(time, picture);
+  if (!fits_kernel) return std::nullopt;
+  at::Tensor output = at::empty_like(picture);  // channels-last, as the picture is
+  const std::int64_t rows = picture.size(2) * picture.size(3);
+  const NormPlan plan = plan_norm(rows, picture.size(1), norm.groups);
   at::Tensor partial =
-      at::empty({plan.partial_floats(input.size(0))}, input.options().dtype(at::kFloat));
+      at::empty({plan.partial_floats(picture.size(0))}, picture.options().dtype(at::kFloat));
   Ssd1bGroupNorm call{};
-  call.input = input.const_data_ptr();
-  call.shift_of_channels = data_of(of_channels);
-  call.shift_of_pictures = data_of(of_pictures);
-  call.shift_stride = of_pictures.defined() ? of_pictures.stride(0) : 0;
-  call.weight = norm.weight.const_data_ptr();
-  call.bias = norm.bias.const_data_ptr();
+  call.input = picture.const_data_ptr();
+  call.shift_of_channels = data_of(input.bias);
+  call.shift_of_pictures = data_of(time);
+  call.shift_stride = time.defined() ? time.stride(0) : 0;
+  call.weight = data_of(norm.weight.value);
+  call.bias = data_of(norm.bias.value);
   call.output = output.data_ptr();
   call.partial = partial.mutable_data_ptr<float>();
-  call.pictures = input.size(0);
+  call.pictures = picture.size(0);
   call.rows = rows;
-  call.channels = input.size(1);
+  call.channels = picture.size(1);
   call.groups = norm.groups;
   call.eps = norm.eps;
   call.silu = activation == Activation::Silu ? 1 : 0;
-  call.dtype = kernel_dtype(input.scalar_type());
-  check_launch(KernelLibrary::instance().group_norm(&call, stream_of(input)), GroupNormKernel);
+  call.dtype = kernel_dtype(picture.scalar_type());
+  check_launch(KernelLibrary::instance().group_norm(&call, stream_of(picture)), GroupNormKernel);
   return output;
 }
 
 std::optional<at::Tensor> cuda_layer_norm(const at::Tensor& stream, const Addition& added,
-                                          const LayerNormParameters& norm, std::int64_t first) {
+                                          const LayerNorm& norm, std::int64_t first) {
   const std::int64_t width = stream.size(-1);
   const auto fits_rows = [&](const at::Tensor& tokens) {
     return !tokens.defined() || (tokens.is_contiguous() && fits_vectors(tokens, stream));
   };
-  const bool fits_kernel = is_used(LayerNormKernel, stream) && width % kSsd1bVector == 0 &&
-                           width <= kSsd1bWidestRow && fits_rows(stream) &&
-                           fits_rows(added.tokens) && fits_vectors(added.rest, stream) &&
-                           fits_vectors(norm.weight, stream) && fits_vectors(norm.bias, stream);
+  const bool fits_kernel =
+      is_used(LayerNormKernel, stream) && width % kSsd1bVector == 0 && width <= kSsd1bWidestRow &&
+      fits_rows(stream) && fits_rows(added.tokens) && fits_vectors(added.rest, stream) &&
+      fits_vectors(norm.weight.value, stream) && fits_vectors(norm.bias.value, stream);
   if (!fits_kernel) return std::nullopt;
-  at::Tensor output = at::empty_like(stream.narrow(0, first, stream.size(0) - first));
+  at::Tensor output = at::empty_like(stream.narrow(/*dim=*/0, first, stream.size(0) - first));
   Ssd1bLayerNorm call{};
   call.stream = stream.data_ptr();
-  call.added = data_of(added.tokens);
-  call.rest = data_of(added.rest);
-  call.weight = norm.weight.const_data_ptr();
-  call.bias = norm.bias.const_data_ptr();
+  call.weight = data_of(norm.weight.value);
+  call.bias = data_of(norm.bias.value);
   call.output = output.data_ptr();
   call.rows = stream.numel() / width;
   call.width = width;
-  if (added.tokens.defined()) call.first_added = call.rows - added.tokens.numel() / width;
+  if (added.tokens.defined()) {
+    call.added = data_of(added.tokens);
+    call.rest = data_of(added.rest);
+    call.first_added = call.rows - added.tokens.numel() / width;
+  }
   call.first_normed = call.rows - output.numel() / width;
   call.eps = norm.eps;
   call.dtype = kernel_dtype(stream.scalar_type());
@@ -145,6 +152,7 @@ bool cuda_add(const at::Tensor& picture, const at::Tensor& other,
               const std::array<at::Tensor, 2>& shifts) {
   const bool fits_kernel =
       is_channels_last(picture) && can_cuda_add(picture, picture.size(1)) && is_aligned(picture) &&
+      picture.numel() > 0 && picture.numel() <= kSsd1bMostAdded &&
       (!other.defined() || (other.sizes() == picture.sizes() && is_channels_last(other))) &&
       fits_vectors(other.defined() ? other.permute({0, 2, 3, 1}) : other, picture) &&
       std::all_of(shifts.begin(), shifts.end(),
@@ -161,14 +169,15 @@ bool cuda_add(const at::Tensor& picture, const at::Tensor& other,
   return true;
 }
 
-bool has_cuda_interleave(const c10::Device& device, at::ScalarType dtype) {
-  return device.is_cuda() && KernelLibrary::instance().is_used(InterleaveKernel, dtype);
+bool can_cuda_interleave(const c10::Device& device, at::ScalarType dtype, std::int64_t channels) {
+  return device.is_cuda() && KernelLibrary::instance().is_used(InterleaveKernel, dtype) &&
+         channels % kSsd1bVector == 0;
 }
 
 std::optional<at::Tensor> cuda_interleave(const at::Tensor& parts, const at::Tensor& bias) {
   const std::int64_t channels = bias.size(0);
-  const bool fits_kernel = is_used(InterleaveKernel, parts) && is_channels_last(parts) &&
-                           is_aligned(parts) && channels % kSsd1bVector == 0 &&
+  const bool fits_kernel = can_cuda_interleave(parts.device(), parts.scalar_type(), channels) &&
+                           is_channels_last(parts) && is_aligned(parts) &&
                            fits_vectors(bias, parts);
   if (!fits_kernel) return std::nullopt;
   const std::int64_t height = parts.size(2) - 1;

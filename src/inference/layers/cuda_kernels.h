@@ -10,43 +10,23 @@
 
 namespace ssd1b {
 
+struct Addition;
+struct GroupNorm;
+struct LayerNorm;
+struct Unbiased;
+
 // Our own CUDA kernels (kernels/). Each answers nullopt or false where ATen is to do its work: on
 // the CPU, for shapes that it does not take, and before prove_cuda_kernels has found that it agrees
 // with ATen on this device.
 
-/// A picture [B, C, h, w] and what is to be added to all pixels of a channel; either may be
-/// undefined.
-struct ShiftedPicture {
-  at::Tensor picture;
-  at::Tensor of_channels;  // [C]
-  at::Tensor of_pictures;  // [B, C]
-};
+/// Activation(norm(input + time)), None or Silu, of a channels-last picture [B, C, h, w]; `time`
+/// [B, C] may be undefined.
+std::optional<at::Tensor> cuda_group_norm(const Unbiased& input, const at::Tensor& time,
+                                          const GroupNorm& norm, Activation activation);
 
-struct GroupNormParameters {
-  at::Tensor weight, bias;  // [C]
-  std::int64_t groups = 1;
-  double eps = 0.0;
-};
-
-/// Activation(group_norm(shifted)), None or Silu, of a channels-last picture.
-std::optional<at::Tensor> cuda_group_norm(const ShiftedPicture& shifted,
-                                          const GroupNormParameters& norm, Activation activation);
-
-/// What is to be added to a stream of tokens [B, T, width]; undefined: nothing.
-struct Addition {
-  at::Tensor tokens;  // [B - n, T, width], for the last rows of the stream
-  at::Tensor rest;    // [width], for each token of the n rows before them; needed where n > 0
-};
-
-struct LayerNormParameters {
-  at::Tensor weight, bias;  // [width]
-  double eps = 0.0;
-};
-
-/// Adds to the stream, in its place, and returns the layer_norm over the last dimension of its
-/// rows from `first` on, [B - first, T, width].
+/// LayerNorm::after_adding.
 std::optional<at::Tensor> cuda_layer_norm(const at::Tensor& stream, const Addition& added,
-                                          const LayerNormParameters& norm, std::int64_t first = 0);
+                                          const LayerNorm& norm, std::int64_t first);
 
 /// softmax(scale * scores) over the last dimension of float [..., columns], in `dtype`, times
 /// `total`: a share of many is too small a number for float16.
@@ -61,8 +41,8 @@ bool can_cuda_add(const at::Tensor& input, std::int64_t channels);
 bool cuda_add(const at::Tensor& picture, const at::Tensor& other,
               const std::array<at::Tensor, 2>& shifts);
 
-/// Whether cuda_interleave can be used for numbers of this dtype.
-bool has_cuda_interleave(const c10::Device& device, at::ScalarType dtype);
+/// Whether cuda_interleave takes parts of 4 `channels` channels.
+bool can_cuda_interleave(const c10::Device& device, at::ScalarType dtype, std::int64_t channels);
 /// The four convolutions of an upsampling, channels-last [B, 4 C, h + 1, w + 1] in the order of
 /// upsampling_kernels, and bias [C] -> [B, C, 2 h, 2 w].
 std::optional<at::Tensor> cuda_interleave(const at::Tensor& parts, const at::Tensor& bias);

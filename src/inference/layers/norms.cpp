@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include "inference/layers/cuda_kernels.h"
 #include "inference/layers/group_norm_cpu.h"
 
 namespace ssd1b {
@@ -20,7 +21,7 @@ at::Tensor GroupNorm::with(Activation activation, const at::Tensor& input) const
   if (can_use_channels_last_group_norm(input)) {
     return channels_last_group_norm(input, weight.value, bias.value, groups, eps, activation);
   }
-  if (auto done = cuda_group_norm({input, {}, {}}, parameters(), activation)) return *done;
+  if (auto done = cuda_group_norm({input, {}}, {}, *this, activation)) return *done;
   at::Tensor normed = at::group_norm(input, groups, weight.value, bias.value, eps);
   return activation == Activation::Silu ? at::silu_(normed) : normed;
 }
@@ -28,30 +29,24 @@ at::Tensor GroupNorm::with(Activation activation, const at::Tensor& input) const
 at::Tensor GroupNorm::with(Activation activation, const Unbiased& input,
                            const at::Tensor& time) const {
   if (activation == Activation::None || activation == Activation::Silu) {
-    const ShiftedPicture shifted{input.picture, input.bias, time};
-    if (auto done = cuda_group_norm(shifted, parameters(), activation)) return *done;
+    if (auto done = cuda_group_norm(input, time, *this, activation)) return *done;
   }
   at::Tensor hidden = settle(input);
   if (time.defined()) hidden.add_(time.unsqueeze(-1).unsqueeze(-1));
   return with(activation, hidden);
 }
 
-GroupNormParameters GroupNorm::parameters() const {
-  return {weight.value, bias.value, groups, eps};
-}
-
 LayerNorm::LayerNorm(std::int64_t width, double eps_of)
     : weight({width}), bias({width}), eps(eps_of) {}
 
 at::Tensor LayerNorm::operator()(const at::Tensor& input) const {
-  if (auto done = cuda_layer_norm(input, {}, {weight.value, bias.value, eps})) return *done;
+  if (auto done = cuda_layer_norm(input, {}, *this, /*first=*/0)) return *done;
   return at::layer_norm(input, weight.shape, weight.value, bias.value, eps);
 }
 
 at::Tensor LayerNorm::after_adding(const at::Tensor& stream, const Addition& added,
                                    std::int64_t first) const {
-  const LayerNormParameters norm{weight.value, bias.value, eps};
-  if (auto done = cuda_layer_norm(stream, added, norm, first)) return *done;
+  if (auto done = cuda_layer_norm(stream, added, *this, first)) return *done;
   if (const auto& tokens = added.tokens; tokens.defined()) {
     const std::int64_t without = stream.size(0) - tokens.size(0);
     stream.narrow(/*dim=*/0, without, tokens.size(0)).add_(tokens);

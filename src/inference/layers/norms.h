@@ -5,7 +5,6 @@
 #include <cstdint>
 
 #include "inference/layers/activation.h"
-#include "inference/layers/cuda_kernels.h"
 #include "inference/layers/unbiased.h"
 #include "inference/weights/parameter.h"
 
@@ -25,9 +24,12 @@ struct GroupNorm {
   Parameter weight, bias;  // [C]
   std::int64_t groups;
   double eps;
+};
 
- private:
-  GroupNormParameters parameters() const;
+/// What is to be added to a stream of tokens [B, T, width].
+struct Addition {
+  at::Tensor tokens;  // [B - n, T, width], to the stream's last rows; undefined: nothing is added
+  at::Tensor rest;    // [width], to each token of the n rows before them; needed where n > 0
 };
 
 /// Normalises over the last dimension.

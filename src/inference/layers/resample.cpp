@@ -77,7 +77,6 @@ Upsample::Upsample(std::int64_t channels) : conv(same_size_conv(channels, channe
 at::Tensor Upsample::operator()(const at::Tensor& hidden, std::int64_t height,
                                 std::int64_t width) const {
   const bool is_doubled = height == 2 * hidden.size(2) && width == 2 * hidden.size(3);
-  // Arranged are the whole kernel and its four parts, on a GPU the parts as one.
   if (is_doubled && conv.weight.arranged.size() == 5) return upsample_by_parts(hidden, conv);
   if (is_doubled && conv.weight.arranged.size() == 2) {
     if (auto done = upsample_at_once(hidden, conv)) return *done;

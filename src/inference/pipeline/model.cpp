@@ -305,7 +305,9 @@ void Model::load_networks() {
   fill_parameters(plans[1], load_text);
   fill_parameters(plans[2], load);
   fill_parameters(vae_plan, load_vae);
-  if (device.is_cpu()) malloc_trim(0);  // what the arranged weights were goes back to the system
+  // What weights were before they were arranged goes back to the system.
+  if (device.is_cpu()) malloc_trim(0);
+  give_back_free_memory(device);
   if (memory.text_encoders_stay()) return;
   const auto remember = [&](TextEncoder& encoder, std::optional<ParameterHome>& home) {
     const ParameterWalk walk = [&](ParameterVisitor& visitor) {

@@ -29,7 +29,8 @@ struct Parameter {
   std::vector<std::int64_t> shape;
   ParameterUse use = ParameterUse::Other;
   at::Tensor value;  // undefined until bound, and again once it is arranged
-  /// Takes the place of `value` where WeightArranger (layers) found a faster form.
+  /// Takes the place of `value` where WeightArranger (layers) found a faster form: of a Gated one
+  /// both halves, of an Upsampling one the kernel and its four parts, on a GPU the parts as one.
   std::vector<at::Tensor> arranged;
 };
 
