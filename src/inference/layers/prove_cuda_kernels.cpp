@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 
@@ -21,8 +23,10 @@ double tolerance_of(at::ScalarType dtype) {
   return dtype == at::kFloat ? 2e-5 : dtype == at::kHalf ? 1.6e-2 : 1.3e-1;
 }
 
+/// Infinite where one of them has a NaN.
 double largest_difference(const at::Tensor& a, const at::Tensor& b) {
-  return (a.to(at::kFloat) - b.to(at::kFloat)).abs().max().item<double>();  // NaN stays NaN
+  const double largest = (a.to(at::kFloat) - b.to(at::kFloat)).abs().max().item<double>();
+  return std::isnan(largest) ? std::numeric_limits<double>::infinity() : largest;
 }
 
 /// Tensors as networks have them: about 1 wide, beside zero, the same at every start. Each is a
@@ -233,7 +237,7 @@ KernelProof prove(const Trial& trial, const at::TensorOptions& options) {
   library.use(trial.kernel, dtype, true);  // on trial
   try {
     proof.difference = trial.compare(options);
-    proof.is_used = proof.difference <= tolerance;  // not where it is NaN
+    proof.is_used = proof.difference <= tolerance;
     if (!proof.is_used) {
       proof.why_not = "it differs from ATen by more than " + std::to_string(tolerance);
     }

@@ -1,6 +1,7 @@
 #include "inference/pipeline/prompt_encoder.h"
 
 #include <ATen/ATen.h>
+#include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <iterator>
@@ -60,7 +61,11 @@ class VisitOfEncoder {
   ~VisitOfEncoder() {
     if (!home_) return;
     home_->come_home();
-    give_back_free_memory(device_);
+    try {
+      give_back_free_memory(device_);
+    } catch (const c10::Error&) {
+      // The device is at fault, and whoever uses it next will say so.
+    }
   }
   void begin() {
     if (!home_) return;
