@@ -14,7 +14,7 @@ unsigned blocks_for(std::int64_t count) {
 }
 
 /// x * Phi(x), torch's gelu without approximation. In half precisions by the error function's
-/// formula 7.1.26 of Abramowitz and Stegun, a third of the work. Phi(-|x|) stays a product, where
+/// formula 7.1.26 of Abramowitz and Stegun, which is shorter. Phi(-|x|) stays a product, where
 /// 1 + erf(x) cancels for x far below zero: rounded to half, fewer results are not the nearest.
 template <typename T>
 __device__ float gelu(float x) {

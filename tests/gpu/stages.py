@@ -111,8 +111,9 @@ def run(name, device, size, work):
         return
     provide_diffusers(stage)
     sys.path.insert(0, str(TOP / "tests" / "parity"))
+    import kernel_times
     import networks
     import pictures
 
-    home = networks if hasattr(networks, name) else pictures
+    home = next(each for each in (networks, pictures, kernel_times) if hasattr(each, name))
     getattr(home, name)(stage)

@@ -26,9 +26,10 @@ bool is_faster_in_products(const at::Tensor& query, const at::Tensor& key, std::
 /// attend with one head: scores of some queries at a time, in float32.
 at::Tensor attend_in_products(const at::Tensor& query, const at::Tensor& key,
                               const at::Tensor& value) {
-  constexpr std::int64_t most_scores = std::int64_t{1}
-                                       << 26;  // 256 MiB, less than a VAE's pictures
-  constexpr double total = 256.0;  // of shares: one of 16,384 would have few digits in float16
+  // 256 MiB: SSD-1B's VAE takes more for its largest pictures.
+  constexpr std::int64_t most_scores = 1 << 26;
+  // Of the shares of a query: one of 16,384 would have few digits in float16.
+  constexpr double total = 256.0;
   const double scale = 1.0 / std::sqrt(static_cast<double>(query.size(-1)));
   const std::int64_t queries = query.size(1);
   const std::int64_t at_once = std::max<std::int64_t>(1, most_scores / key.size(1));
