@@ -85,6 +85,19 @@ def test_losses_fall(run, phase):
     assert len(losses) > 1 and losses[-1] < 0.97 * losses[0], losses
 
 
+def test_a_vae_is_taken_from_a_model_folder(run, tmp_path):
+    from safetensors.torch import load_file
+
+    vae = run[0] / "model" / "vae" / "diffusion_pytorch_model.safetensors"
+    done = subprocess.run([*command(tmp_path), "--vae", run[0] / "model", "--set", "unet_steps=2", "decoder_steps=0"],
+                          capture_output=True, text=True, timeout=PATIENCE_S)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not rows(tmp_path, "vae") and rows(tmp_path, "unet")
+    again = load_file(tmp_path / "model" / "vae" / vae.name)
+    assert all((again[name] == value).all() for name, value in load_file(vae).items())
+
+
 @pytest.fixture(scope="module")
 def picture(run):
     """What diffusers draws with the exported folder, [64, 64, 3]."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from torch.utils.data import DataLoader, Dataset
@@ -18,7 +18,7 @@ class _Steps(Dataset):
         return self._make(step, random.Random(f"{self._name} {step}"))
 
 
-def batches(name: str, make: Callable[[int, random.Random], Any], steps: range, device: str) -> Iterator[Any]:
+def batches(name: str, make: Callable[[int, random.Random], Any], steps: Sequence[int], device: str) -> Iterator[Any]:
     """make(step, generator) for each step in turn. What is drawn depends on name and step alone, so that
     a run that was stopped and resumed sees what one that ran through would have seen."""
     workers = 0 if device == "cpu" else max(1, len(os.sched_getaffinity(0)) - 2)

@@ -14,12 +14,18 @@ from batches import batches
 from networks import SCALING_FACTOR, make_vae
 from presets import Preset
 from scenes import Scene, SceneGenerator
-from train_vae import as_tensor, train_vae
+from train_vae import as_tensor, normalised, stacked, train_vae
 from training_loop import write_atomically
 
 SCENES_OF_STATISTICS = 256
-SCENES_PER_FILE = 500
-ENCODED_AT_ONCE = 16
+ENCODED_AT_ONCE = 100
+SCENES_PER_FILE = 5 * ENCODED_AT_ONCE
+
+
+def take_vae(model: Path, folder: Path) -> None:
+    """That of a model folder, which is whitened, in place of one that is trained."""
+    vae = AutoencoderKL.from_pretrained(model / "vae", dtype=torch.float32, local_files_only=True)
+    write_atomically(vae.state_dict(), folder / "vae_whitened.pt")
 
 
 def finished_vae(preset: Preset, scenes: SceneGenerator, folder: Path, device: str) -> AutoencoderKL:
@@ -67,43 +73,53 @@ class Bank:
     mean: torch.Tensor  # [N, C, h, w] float16, times the scaling factor
     deviation: torch.Tensor  # of the posterior, likewise
 
-    def sample(self, indices: list[int], device: str) -> torch.Tensor:
+    def sample(self, indices: list[int]) -> torch.Tensor:
         """Latents with fresh posterior noise, [B, C, h, w] float32."""
-        mean, deviation = self.mean[indices].to(device).float(), self.deviation[indices].to(device).float()
+        chosen = torch.tensor(indices).to(self.mean.device)
+        mean, deviation = self.mean[chosen].float(), self.deviation[chosen].float()
         return mean + deviation * torch.randn_like(mean)
 
 
 def load_bank(preset: Preset, scenes: SceneGenerator, vae: AutoencoderKL, folder: Path) -> Bank:
-    """Encodes what earlier runs have not; each file's scenes depend on its number alone."""
+    """On the VAE's device. Encodes what earlier runs have not; each file's scenes depend on its number alone."""
     target = folder / "bank"
     target.mkdir(exist_ok=True)
-    files = {first: target / f"{first:07}.pt" for first in range(0, preset.bank_scenes, SCENES_PER_FILE)}
-    for number, (first, path) in enumerate(files.items()):
-        if number % replicas.count() == replicas.rank() and not path.exists():
-            started = time.monotonic()
-            count = min(SCENES_PER_FILE, preset.bank_scenes - first)
-            write_atomically(_encoded(scenes, vae, f"bank {first}", count), path)
-            speed = count / (time.monotonic() - started)
-            print(f"bank {first + count}/{preset.bank_scenes} | {speed:.1f} scenes/s", flush=True)
+    files = [target / f"{first:07}.pt" for first in range(0, preset.bank_scenes, SCENES_PER_FILE)]
+    missing = [number for number, path in enumerate(files) if not path.exists()]
+    _encode_files(preset, scenes, vae, files, missing[replicas.rank()::replicas.count()])
     replicas.wait_for_all()
-    parts = [torch.load(path) for path in files.values()]
+    parts = [torch.load(path, map_location=vae.device) for path in files]
     return Bank([Scene(*row) for part in parts for row in part["scenes"]],
                 torch.cat([part["mean"] for part in parts]),
                 torch.cat([part["deviation"] for part in parts]))
 
 
 @torch.no_grad()
-def _encoded(scenes: SceneGenerator, vae: AutoencoderKL, name: str, count: int) -> dict:
-    def make_batch(step: int, rng: random.Random) -> tuple[list[Scene], torch.Tensor]:
-        chosen = [scenes.choose(rng) for _ in range(min(ENCODED_AT_ONCE, count - step * ENCODED_AT_ONCE))]
-        return chosen, as_tensor([scenes.draw(scene, rng) for scene in chosen])
+def _encode_files(preset: Preset, scenes: SceneGenerator, vae: AutoencoderKL, files: list[Path],
+                  numbers: list[int]) -> None:
+    """Writes the files of these numbers."""
+    steps_per_file = SCENES_PER_FILE // ENCODED_AT_ONCE
 
-    rows, means, deviations = [], [], []
-    steps = range(-(-count // ENCODED_AT_ONCE))
-    for chosen, pictures in batches(name, make_batch, steps, vae.device.type):
-        with torch.autocast(vae.device.type, torch.bfloat16):
-            posterior = vae.encode(pictures.to(vae.device)).latent_dist
-        means.append((posterior.mean.float() * SCALING_FACTOR).half().cpu())
-        deviations.append((posterior.std.float() * SCALING_FACTOR).half().cpu())
-        rows += [(s.sprite, s.background, s.size, s.count, s.crop_px) for s in chosen]
-    return {"scenes": rows, "mean": torch.cat(means), "deviation": torch.cat(deviations)}
+    def make_batch(step: int, rng: random.Random) -> tuple[list[Scene], torch.Tensor]:
+        left = preset.bank_scenes - step * ENCODED_AT_ONCE
+        chosen = [scenes.choose(rng) for _ in range(min(ENCODED_AT_ONCE, left))]
+        return chosen, stacked([scenes.draw(scene, rng) for scene in chosen])
+
+    steps = {number: [step for step in range(number * steps_per_file, (number + 1) * steps_per_file)
+                      if step * ENCODED_AT_ONCE < preset.bank_scenes] for number in numbers}
+    drawn = batches("bank", make_batch, [step for each in steps.values() for step in each], vae.device.type)
+    started, done = time.monotonic(), 0
+    for number in numbers:
+        parts = [_encoded(vae, *next(drawn)) for _ in steps[number]]
+        rows = [row for part in parts for row in part[0]]
+        write_atomically({"scenes": rows, "mean": torch.cat([part[1] for part in parts]),
+                          "deviation": torch.cat([part[2] for part in parts])}, files[number])
+        done += len(rows)
+        print(f"{files[number].name} | {done / (time.monotonic() - started):.1f} scenes/s", flush=True)
+
+
+def _encoded(vae: AutoencoderKL, chosen: list[Scene], pictures: torch.Tensor) -> tuple:
+    with torch.autocast(vae.device.type, torch.bfloat16):
+        posterior = vae.encode(normalised(pictures.to(vae.device))).latent_dist
+    rows = [(s.sprite, s.background, s.size, s.count, s.crop_px) for s in chosen]
+    return rows, *((value.float() * SCALING_FACTOR).half().cpu() for value in (posterior.mean, posterior.std))

@@ -16,23 +16,28 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self) -> None:
         for group in self.param_groups:
+            parameters = [parameter for parameter in group["params"] if parameter.grad is not None]
+            if not parameters:
+                continue
+            torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
             by_shape = defaultdict(list)
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    by_shape[parameter.flatten(1).shape].append(parameter)
-            for shape, parameters in by_shape.items():
-                steps = orthogonal(torch.stack([self._direction(p, group["momentum"]).flatten(1) for p in parameters]))
+            for parameter, direction in zip(parameters, self._directions(parameters, group["momentum"])):
+                by_shape[parameter.flatten(1).shape].append((parameter, direction.flatten(1)))
+            for shape, members in by_shape.items():
+                alike, directions = zip(*members)
+                steps = orthogonal(torch.stack(directions)).unbind()
                 rate = 0.2 * math.sqrt(max(shape)) * group["lr"]
-                for parameter, step in zip(parameters, steps):
-                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    parameter.add_(step.reshape(parameter.shape), alpha=-rate)
+                torch._foreach_add_(alike, [s.view_as(p) for s, p in zip(steps, alike)], alpha=-rate)
 
-    def _direction(self, parameter: torch.Tensor, momentum: float) -> torch.Tensor:
-        state = self.state[parameter]
-        if not state:
-            state["average"] = torch.zeros_like(parameter)
-        state["average"].lerp_(parameter.grad, 1 - momentum)
-        return parameter.grad.lerp(state["average"], momentum)
+    def _directions(self, parameters: list[torch.Tensor], momentum: float) -> tuple[torch.Tensor, ...]:
+        averages, gradients = [], [parameter.grad for parameter in parameters]
+        for parameter in parameters:
+            state = self.state[parameter]
+            if not state:
+                state["average"] = torch.zeros_like(parameter)
+            averages.append(state["average"])
+        torch._foreach_lerp_(averages, gradients, 1 - momentum)
+        return torch._foreach_lerp(gradients, averages, momentum)
 
 
 def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
@@ -47,4 +52,4 @@ def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
         square = torch.bmm(x, x.mT)
         factor = torch.baddbmm(square, square, square, beta=-4.7750, alpha=2.0315)
         x = torch.baddbmm(x, factor, x, beta=3.4445)
-    return (x.mT if is_tall else x).to(matrices.dtype)
+    return (x.mT if is_tall else x).to(matrices.dtype, memory_format=torch.contiguous_format)

@@ -34,13 +34,13 @@ PRESETS = {
         vae_steps=5500, vae_batch=16, vae_crop_px=64, vae_rate=1.5e-3,
         bank_scenes=24000, unet_channels=(64, 96, 128),
         unet_steps=5200, unet_batch=64, unet_rate=1.6e-3, decoder_steps=600),
-    # One large GPU, half an hour.
-    "gpu256": Preset(
-        size_px=256, concepts="all",
-        vae_channels=(32, 64, 96, 128), latent_channels=8,
-        vae_steps=6000, vae_batch=64, vae_crop_px=128, vae_rate=1.2e-3,
-        bank_scenes=100000, unet_channels=(96, 96, 128),
-        unet_steps=12000, unet_batch=512, unet_rate=1.5e-3, decoder_steps=2000),
+    # One large GPU and a dozen cores that feed it, some 20 minutes.
+    "gpu128": Preset(
+        size_px=128, concepts="all",
+        vae_channels=(32, 32, 64, 128), latent_channels=8,
+        vae_steps=6000, vae_batch=96, vae_crop_px=64, vae_rate=2e-3,
+        bank_scenes=60000, unet_channels=(64, 96, 128),
+        unet_steps=9000, unet_batch=512, unet_rate=1.6e-3, decoder_steps=1500),
     # Two minutes of two CPU cores: shows that everything runs and learns, not that it draws.
     "smoke": Preset(
         size_px=64, concepts="4",

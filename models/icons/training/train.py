@@ -10,7 +10,7 @@ from pathlib import Path
 import replicas
 from concepts import load_concepts
 from export import export_model
-from latents import finished_vae, load_bank
+from latents import finished_vae, load_bank, take_vae
 from presets import PRESETS, Preset
 from scenes import SceneGenerator
 from sprites import Sprites
@@ -27,7 +27,7 @@ def main() -> None:
 
     def make() -> None:
         try:
-            make_model(preset, arguments.out, arguments.device)
+            make_model(preset, arguments.out, arguments.device, arguments.vae)
         except Stopped as stopped:
             if replicas.rank() == 0:
                 print(f"{stopped}; the same command goes on", flush=True)
@@ -37,8 +37,8 @@ def main() -> None:
         make()
 
 
-def make_model(preset: Preset, folder: Path, device: str) -> None:
-    """Every phase in turn; each takes up what is in the folder."""
+def make_model(preset: Preset, folder: Path, device: str, vae_of: Path | None) -> None:
+    """Every phase in turn; each takes up what is in the folder. vae_of: a model whose VAE is taken."""
     folder.mkdir(parents=True, exist_ok=True)
     concepts = load_concepts(preset.concepts)
     tokenizers = folder / "tokenizers"
@@ -46,6 +46,8 @@ def make_model(preset: Preset, folder: Path, device: str) -> None:
         Sprites(concepts, preset.size_px, folder / "sprites.npy")
         if not tokenizers.exists():
             write_tokenizers(tokenizers)
+        if vae_of:
+            take_vae(vae_of, folder)
     replicas.wait_for_all()
     scenes = SceneGenerator(Sprites(concepts, preset.size_px, folder / "sprites.npy"), preset.size_px)
     vae = finished_vae(preset, scenes, folder, device)
@@ -75,6 +77,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--processes", type=int, metavar="N",
                         help="that share each batch; by itself 1, 2 or 4 by the number of cores, 1 on a GPU")
+    parser.add_argument("--vae", type=Path, metavar="MODEL", help="the model folder whose VAE is taken, not trained anew")
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE",
                         help="numbers or words in place of the preset's, as unet_steps=30000 (see presets.py)")
     return parser.parse_args()

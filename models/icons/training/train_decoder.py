@@ -11,7 +11,7 @@ import replicas
 from networks import SCALING_FACTOR
 from presets import Preset
 from scenes import SceneGenerator
-from train_vae import as_tensor, held_out_pictures, psnr_db, reconstruct, reconstruction_losses
+from train_vae import held_out_pictures, normalised, psnr_db, reconstruct, reconstruction_losses, stacked
 from training_loop import LoopConfig, TrainingLoop
 
 NOISE = 0.05  # added to latents, as what the UNet makes is never quite clean
@@ -29,10 +29,10 @@ def train_decoder(preset: Preset, scenes: SceneGenerator, vae: AutoencoderKL, fo
 
     def make_batch(_step: int, rng: random.Random) -> torch.Tensor:
         count = replicas.share(preset.vae_batch // 2)
-        return as_tensor([scenes.draw(scenes.choose(rng), rng) for _ in range(count)])
+        return stacked([scenes.draw(scenes.choose(rng), rng) for _ in range(count)])
 
-    def losses(pictures: torch.Tensor) -> dict[str, torch.Tensor]:
-        pictures = pictures.to(device)
+    def losses(drawn: torch.Tensor) -> dict[str, torch.Tensor]:
+        pictures = normalised(drawn.to(device))
         with torch.autocast(device, torch.bfloat16):
             with torch.no_grad():
                 latents = vae.encode(pictures).latent_dist.sample()

@@ -35,10 +35,10 @@ def train_vae(preset: Preset, scenes: SceneGenerator, folder: Path, device: str)
     def make_batch(step: int, rng: random.Random) -> torch.Tensor:
         if step < CROPS_SHARE * preset.vae_steps:
             return _crops(scenes, rng, replicas.share(preset.vae_batch), preset.vae_crop_px)
-        return as_tensor([_picture(scenes, rng) for _ in range(replicas.share(preset.vae_batch // 2))])
+        return stacked([_picture(scenes, rng) for _ in range(replicas.share(preset.vae_batch // 2))])
 
-    def losses(pictures: torch.Tensor) -> dict[str, torch.Tensor]:
-        pictures = pictures.to(device)
+    def losses(drawn: torch.Tensor) -> dict[str, torch.Tensor]:
+        pictures = normalised(drawn.to(device))
         with torch.autocast(device, torch.bfloat16):
             posterior = vae.encode(pictures).latent_dist
             decoded = vae.decode(posterior.sample()).sample
@@ -101,7 +101,17 @@ def held_out_pictures(scenes: SceneGenerator, count: int) -> torch.Tensor:
 
 def as_tensor(pictures: list[np.ndarray]) -> torch.Tensor:
     """[H, W, 3] uint8 each -> [B, 3, H, W] in [-1, 1]."""
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
+    return normalised(stacked(pictures))
+
+
+def stacked(pictures: list[np.ndarray]) -> torch.Tensor:
+    """[H, W, 3] uint8 each -> [B, H, W, 3] uint8, as pictures travel to a GPU."""
+    return torch.from_numpy(np.stack(pictures))
+
+
+def normalised(pictures: torch.Tensor) -> torch.Tensor:
+    """[B, H, W, 3] uint8 -> [B, 3, H, W] in [-1, 1]."""
+    return pictures.permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
 
 
 def _picture(scenes: SceneGenerator, rng: random.Random) -> np.ndarray:
@@ -111,7 +121,7 @@ def _picture(scenes: SceneGenerator, rng: random.Random) -> np.ndarray:
 
 
 def _crops(scenes: SceneGenerator, rng: random.Random, count: int, size_px: int) -> torch.Tensor:
-    """Two crops of each picture, more of them near the middle. [count, 3, size, size] in [-1, 1]."""
+    """Two crops of each picture, more of them near the middle. [count, size, size, 3] uint8."""
     crops = []
     for _ in range(count // 2):
         picture = _picture(scenes, rng)
@@ -119,4 +129,4 @@ def _crops(scenes: SceneGenerator, rng: random.Random, count: int, size_px: int)
         for _ in range(2):
             top, left = (min(room, max(0, int(rng.gauss(room / 2, room / 3)))) for _ in range(2))
             crops.append(picture[top:top + size_px, left:left + size_px])
-    return as_tensor(crops)
+    return stacked(crops)

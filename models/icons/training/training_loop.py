@@ -58,7 +58,7 @@ class TrainingLoop:
         if matrices:
             self._optimisers.append(Muon(matrices, config.rate))
         self._checkpoint = config.folder / f"{config.name}.pt"
-        self._smooth: dict[str, float] = {}
+        self._smooth: dict[str, torch.Tensor] = {}  # numbers on the device, which nobody waits for until they are told
         if self._checkpoint.exists():
             self._load()
 
@@ -118,9 +118,12 @@ class TrainingLoop:
         decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(self._average, self._parameters, 1 - decay)
-        for name, value in values.items():
-            self._smooth[name] = self._smooth.get(name, value.item()) * 0.97 + value.item() * 0.03
+            for name, value in values.items():
+                self._smooth.setdefault(name, value.detach().float().clone()).lerp_(value.detach().float(), 0.03)
         return stop
+
+    def _told(self) -> dict[str, float]:
+        return {name: value.item() for name, value in self._smooth.items()}
 
     def _rate(self) -> float:
         config = self.config
@@ -129,7 +132,7 @@ class TrainingLoop:
         return config.rate * min(1, (self.step + 1) / config.warmup_steps) * (0.02 + 0.98 * decay)
 
     def _report(self, speed: float) -> None:
-        numbers = " ".join(f"{name} {value:.4f}" for name, value in self._smooth.items())
+        numbers = " ".join(f"{name} {value:.4f}" for name, value in self._told().items())
         minutes = (self.config.steps - self.step) / speed / 60
         print(f"{time.strftime('%H:%M:%S')} {self.config.name} {self.step}/{self.config.steps} {numbers} | "
               f"{speed:.2f} steps/s, {minutes:.0f} min left", flush=True)
@@ -147,7 +150,7 @@ class TrainingLoop:
                           "optimisers": [each.state_dict() for each in self._optimisers]}, self._checkpoint)
         with self.averaged():
             numbers = on_save()
-        line = {"phase": self.config.name, "step": self.step, **self._smooth, **numbers}
+        line = {"phase": self.config.name, "step": self.step, **self._told(), **numbers}
         with open(self.config.folder / "progress.jsonl", "a", encoding="ascii") as file:
             file.write(json.dumps(line) + "\n")
         if numbers:
