@@ -98,6 +98,25 @@ def test_a_vae_is_taken_from_a_model_folder(run, tmp_path):
     assert all((again[name] == value).all() for name, value in load_file(vae).items())
 
 
+def test_a_vae_of_other_channels_is_refused(run):
+    icons = TRAINING.parent
+
+    done = subprocess.run([*command(run[0]), "--vae", icons], capture_output=True, text=True, timeout=PATIENCE_S)
+
+    assert done.returncode == 1 and done.stderr.startswith("--vae must have the preset's channels"), done.stderr
+
+
+def test_a_run_that_began_with_another_vae_is_not_given_one(run, tmp_path):
+    import torch
+
+    other = {name: value + 1 for name, value in torch.load(run[0] / "vae_whitened.pt").items()}
+    torch.save(other, tmp_path / "vae_whitened.pt")
+    done = subprocess.run([*command(tmp_path), "--vae", run[0] / "model"], capture_output=True, text=True,
+                          timeout=PATIENCE_S)
+
+    assert done.returncode == 1 and "goes on with the VAE that it began with" in done.stderr, done.stderr
+
+
 @pytest.fixture(scope="module")
 def picture(run):
     """What diffusers draws with the exported folder, [64, 64, 3]."""

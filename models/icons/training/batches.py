@@ -24,5 +24,6 @@ def batches(name: str, make: Callable[[int, random.Random], Any], steps: Sequenc
     workers = 0 if device == "cpu" else max(1, len(os.sched_getaffinity(0)) - 2)
     # Forked workers need not pickle what `make` holds. None of it touches the GPU.
     context = "fork" if workers else None
+    # In groups of their own: a Ctrl-C is for the run, which ends them once it has saved.
     return iter(DataLoader(_Steps(name, make), batch_size=None, sampler=steps, num_workers=workers,
-                           multiprocessing_context=context))
+                           multiprocessing_context=context, worker_init_fn=lambda _: os.setpgrp()))

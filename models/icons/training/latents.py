@@ -22,10 +22,20 @@ ENCODED_AT_ONCE = 100
 SCENES_PER_FILE = 5 * ENCODED_AT_ONCE
 
 
-def take_vae(model: Path, folder: Path) -> None:
-    """That of a model folder, which is whitened, in place of one that is trained."""
-    vae = AutoencoderKL.from_pretrained(model / "vae", dtype=torch.float32, local_files_only=True)
-    write_atomically(vae.state_dict(), folder / "vae_whitened.pt")
+def take_vae(preset: Preset, model: Path, folder: Path) -> None:
+    """That of a model folder which this training made, so that it is whitened, in place of one that is trained."""
+    path = folder / "vae_whitened.pt"
+    taken = AutoencoderKL.from_pretrained(model / "vae", dtype=torch.float32, local_files_only=True).state_dict()
+    with torch.device("meta"):
+        wanted = make_vae(preset.vae_channels, preset.latent_channels, preset.size_px).state_dict()
+    if {name: value.shape for name, value in taken.items()} != {name: value.shape for name, value in wanted.items()}:
+        raise SystemExit(f"--vae must have the preset's channels {preset.vae_channels}, {model} has others")
+    if not path.exists():
+        write_atomically(taken, path)
+        return
+    kept = torch.load(path, map_location="cpu")
+    if any(not torch.equal(value, taken[name]) for name, value in kept.items()):
+        raise SystemExit(f"{folder} goes on with the VAE that it began with: give --vae {model} another --out")
 
 
 def finished_vae(preset: Preset, scenes: SceneGenerator, folder: Path, device: str) -> AutoencoderKL:
@@ -85,8 +95,10 @@ def load_bank(preset: Preset, scenes: SceneGenerator, vae: AutoencoderKL, folder
     target = folder / "bank"
     target.mkdir(exist_ok=True)
     files = [target / f"{first:07}.pt" for first in range(0, preset.bank_scenes, SCENES_PER_FILE)]
-    missing = [number for number, path in enumerate(files) if not path.exists()]
-    _encode_files(preset, scenes, vae, files, missing[replicas.rank()::replicas.count()])
+    mine = range(replicas.rank(), len(files), replicas.count())
+    missing = [number for number in mine if not files[number].exists()]
+    if missing:
+        _encode_files(preset, scenes, vae, files, missing)
     replicas.wait_for_all()
     parts = [torch.load(path, map_location=vae.device) for path in files]
     return Bank([Scene(*row) for part in parts for row in part["scenes"]],
@@ -115,7 +127,7 @@ def _encode_files(preset: Preset, scenes: SceneGenerator, vae: AutoencoderKL, fi
         write_atomically({"scenes": rows, "mean": torch.cat([part[1] for part in parts]),
                           "deviation": torch.cat([part[2] for part in parts])}, files[number])
         done += len(rows)
-        print(f"{files[number].name} | {done / (time.monotonic() - started):.1f} scenes/s", flush=True)
+        print(f"bank {number + 1}/{len(files)} | {done / (time.monotonic() - started):.1f} scenes/s", flush=True)
 
 
 def _encoded(vae: AutoencoderKL, chosen: list[Scene], pictures: torch.Tensor) -> tuple:

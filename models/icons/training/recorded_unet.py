@@ -31,8 +31,10 @@ class RecordedUNet:
 
     def forget(self) -> None:
         """Frees what was recorded, with its memory. It is part of cycles, which would keep it."""
-        self._recorded.clear()
-        gc.collect()
+        if self._recorded:
+            self._recorded.clear()
+            gc.collect()
+            torch.cuda.empty_cache()
 
 
 class _OnlyTensors(nn.Module):

@@ -24,10 +24,13 @@ def main() -> None:
     arguments = parse_arguments()
     preset = changed(PRESETS[arguments.preset], arguments.set)
     processes = arguments.processes or replicas.default_count(arguments.device)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    if arguments.vae:
+        take_vae(preset, arguments.vae, arguments.out)
 
     def make() -> None:
         try:
-            make_model(preset, arguments.out, arguments.device, arguments.vae)
+            make_model(preset, arguments.out, arguments.device)
         except Stopped as stopped:
             if replicas.rank() == 0:
                 print(f"{stopped}; the same command goes on", flush=True)
@@ -37,17 +40,14 @@ def main() -> None:
         make()
 
 
-def make_model(preset: Preset, folder: Path, device: str, vae_of: Path | None) -> None:
-    """Every phase in turn; each takes up what is in the folder. vae_of: a model whose VAE is taken."""
-    folder.mkdir(parents=True, exist_ok=True)
+def make_model(preset: Preset, folder: Path, device: str) -> None:
+    """Every phase in turn; each takes up what is in the folder."""
     concepts = load_concepts(preset.concepts)
     tokenizers = folder / "tokenizers"
     if replicas.rank() == 0:
         Sprites(concepts, preset.size_px, folder / "sprites.npy")
         if not tokenizers.exists():
             write_tokenizers(tokenizers)
-        if vae_of:
-            take_vae(vae_of, folder)
     replicas.wait_for_all()
     scenes = SceneGenerator(Sprites(concepts, preset.size_px, folder / "sprites.npy"), preset.size_px)
     vae = finished_vae(preset, scenes, folder, device)

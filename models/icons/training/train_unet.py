@@ -75,7 +75,8 @@ def train_unet(preset: Preset, scenes: SceneGenerator, bank: Bank, tokenizer: To
     config = LoopConfig("unet", folder, preset.unet_steps, preset.unet_rate, save_every_s=preset.save_every_s)
     loop = TrainingLoop(config, denoiser.named(), _parameter_groups(denoiser))
     noise = NoiseSchedule(device)
-    keep_dtype_in_norms(denoiser.unet)
+    if device != "cpu":
+        keep_dtype_in_norms(denoiser.unet)
     unet = RecordedUNet(denoiser.unet)
 
     def make_batch(step: int, rng: random.Random) -> Batch:
@@ -108,14 +109,16 @@ def train_unet(preset: Preset, scenes: SceneGenerator, bank: Bank, tokenizer: To
         return {"loss": (error * noise.weight[timesteps]).mean(), "early": mean_where(~late, error),
                 "late": mean_where(late, error)}
 
-    loop.run(make_batch, losses)
-    unet.forget()
+    try:
+        loop.run(make_batch, losses)
+    finally:
+        unet.forget()
     load_averaged(loop, denoiser)
     return denoiser
 
 
 def keep_dtype_in_norms(network: nn.Module) -> None:
-    """Autocast gives norms float32 and copies to and from it, a third of a GPU's time; they sum in float32 anyway."""
+    """CUDA's autocast gives norms float32 and copies to and from it; their kernels sum in float32 anyway."""
 
     def group_norm(self: nn.GroupNorm, x: torch.Tensor) -> torch.Tensor:
         with torch.autocast(x.device.type, enabled=False):

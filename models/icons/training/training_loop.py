@@ -158,7 +158,9 @@ class TrainingLoop:
 
     def _load(self) -> None:
         state = torch.load(self._checkpoint, map_location=self._parameters[0].device)
-        self.step, self._smooth = state["step"], state["smooth"]
+        device = self._parameters[0].device
+        self.step = state["step"]
+        self._smooth = {name: torch.as_tensor(value, device=device) for name, value in state["smooth"].items()}
         for name, network in self.networks.items():
             network.load_state_dict(state["networks"][name])
         for optimiser, stored in zip(self._optimisers, state["optimisers"]):
