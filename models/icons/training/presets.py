@@ -34,7 +34,7 @@ PRESETS = {
         vae_steps=5500, vae_batch=16, vae_crop_px=64, vae_rate=1.5e-3,
         bank_scenes=24000, unet_channels=(64, 96, 128),
         unet_steps=5200, unet_batch=64, unet_rate=1.6e-3, decoder_steps=600),
-    # One large GPU and a dozen cores that feed it, some 20 minutes.
+    # One large GPU and a dozen cores that feed it, some 20 minutes by what a trial took.
     "gpu128": Preset(
         size_px=128, concepts="all",
         vae_channels=(32, 32, 64, 128), latent_channels=8,

@@ -53,6 +53,8 @@ def make_model(preset: Preset, folder: Path, device: str) -> None:
     vae = finished_vae(preset, scenes, folder, device)
     bank = load_bank(preset, scenes, vae, folder)
     denoiser = train_unet(preset, scenes, bank, Tokenizer(tokenizers / "tokenizer"), folder, device)
+    if replicas.rank() == 0:  # who stops the run in its last phase has a model, too
+        export_model(denoiser, vae, tokenizers, concepts, folder / "model")
     train_decoder(preset, scenes, vae, folder, device)
     if replicas.rank() == 0:
         export_model(denoiser, vae, tokenizers, concepts, folder / "model")

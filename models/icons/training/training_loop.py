@@ -157,8 +157,8 @@ class TrainingLoop:
             print(f"{self.config.name} {self.step}:", *(f"{k} {v:.4f}" for k, v in numbers.items()), flush=True)
 
     def _load(self) -> None:
-        state = torch.load(self._checkpoint, map_location=self._parameters[0].device)
         device = self._parameters[0].device
+        state = torch.load(self._checkpoint, map_location=device)
         self.step = state["step"]
         self._smooth = {name: torch.as_tensor(value, device=device) for name, value in state["smooth"].items()}
         for name, network in self.networks.items():
