@@ -28,7 +28,6 @@ class RecordedUNet:
             self._recorded[shapes] = torch.cuda.make_graphed_callables(_OnlyTensors(self._unet), samples)
         return self._recorded[shapes](*inputs)
 
-
     def forget(self) -> None:
         """Frees what was recorded, with its memory. It is part of cycles, which would keep it."""
         if self._recorded:

@@ -135,7 +135,7 @@ def keep_dtype_in_norms(network: nn.Module) -> None:
 
 
 def mean_where(chosen: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Without waiting for how many are chosen, as an index would."""
+    """The mean of the chosen values; an index would wait for how many there are."""
     return (values.detach() * chosen).sum() / chosen.sum()
 
 
