@@ -1,5 +1,6 @@
 """What stages of networks and of whole pictures share: how far results are apart, and how long calls take."""
 
+import math
 import statistics
 import time
 
@@ -30,7 +31,7 @@ def psnr_db(got, wanted):
 def summary(times_ms):
     ordered = sorted(times_ms)
     return {"median_ms": round(statistics.median(ordered), 3), "min_ms": round(ordered[0], 3),
-            "p95_ms": round(ordered[int(0.95 * (len(ordered) - 1))], 3), "count": len(ordered)}
+            "p95_ms": round(ordered[math.ceil(0.95 * (len(ordered) - 1))], 3), "count": len(ordered)}
 
 
 def synchronize(stage):
