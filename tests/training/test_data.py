@@ -15,6 +15,7 @@ from presets import PRESETS
 from scenes import Scene, SceneGenerator
 from sprites import Sprites
 from tokenizer import Tokenizer, write_tokenizers
+from train_unet import stratified_timesteps
 from transformers import CLIPTokenizer
 
 
@@ -141,6 +142,13 @@ def test_there_are_no_two_of_what_cannot_be_counted():
 
 
 @torch.no_grad()
+def test_timesteps_are_one_of_each_part_of_the_thousand():
+    drawn = stratified_timesteps(64, random.Random(1))
+
+    assert drawn != sorted(drawn) and drawn != stratified_timesteps(64, random.Random(2))
+    assert all(part * 1000 // 64 <= each <= (part + 1) * 1000 / 64 for part, each in enumerate(sorted(drawn)))
+
+
 def test_whitening_makes_white_zero_and_changes_no_picture():
     torch.manual_seed(0)
     vae = make_vae((16, 16, 16, 32), latent_channels=8, size_px=64).eval()

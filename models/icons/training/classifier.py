@@ -10,6 +10,7 @@ from torch import nn
 
 import replicas
 from colours import BACKGROUNDS, COLOURS
+from gpu import Batch, autocast
 from scenes import SceneGenerator
 from train_vae import as_tensor
 from training_loop import LoopConfig, TrainingLoop
@@ -53,14 +54,13 @@ def trained_classifier(scenes: SceneGenerator, steps: int, folder: Path, device:
     loop = TrainingLoop(config, {"classifier": classifier},
                         [{"params": list(classifier.parameters()), "weight_decay": 0.02}])
 
-    def make_batch(_step: int, rng: random.Random) -> tuple[torch.Tensor, torch.Tensor]:
+    def make_batch(_step: int, rng: random.Random) -> Batch:
         pictures, labels = labelled(scenes, rng, replicas.share(_BATCH))
         return F.interpolate(_augmented(pictures, rng), size=(_SIDE, _SIDE), mode="area"), labels
 
-    def losses(batch: tuple[torch.Tensor, torch.Tensor]) -> dict[str, torch.Tensor]:
+    def losses(small: torch.Tensor, labels: torch.Tensor) -> dict[str, torch.Tensor]:
         classifier.train()
-        small, labels = (each.to(device) for each in batch)
-        with torch.autocast(device, torch.bfloat16):
+        with autocast(device):
             logits = classifier(small)
         loss = sum(F.cross_entropy(each.float(), labels[:, i], ignore_index=_UNNAMED)
                    for i, each in enumerate(logits))

@@ -70,10 +70,10 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, default=Path(__file__).resolve().parent.parent)
     parser.add_argument("--out", type=Path, required=True, help="folder of the classifier, sheets and figures")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--concepts", default="core", help="core or all: what the model was trained on")
+    parser.add_argument("--concepts", default="all", help="core or all: what the model was trained on")
     parser.add_argument("--prompts", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=4, help="pictures for each prompt")
-    parser.add_argument("--classifier-steps", type=int, default=4000)
+    parser.add_argument("--classifier-steps", type=int, default=8000)
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE",
                         help="defaults of the model that are to be others, as guidance_scale=3 steps=12")
     arguments = parser.parse_args()

@@ -83,10 +83,9 @@ class Bank:
     mean: torch.Tensor  # [N, C, h, w] float16, times the scaling factor
     deviation: torch.Tensor  # of the posterior, likewise
 
-    def sample(self, indices: list[int]) -> torch.Tensor:
+    def sample(self, indices: torch.Tensor) -> torch.Tensor:
         """Latents with fresh posterior noise, [B, C, h, w] float32."""
-        chosen = torch.tensor(indices).to(self.mean.device)
-        mean, deviation = self.mean[chosen].float(), self.deviation[chosen].float()
+        mean, deviation = self.mean[indices].float(), self.deviation[indices].float()
         return mean + deviation * torch.randn_like(mean)
 
 

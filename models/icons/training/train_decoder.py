@@ -8,6 +8,7 @@ import torch
 from diffusers import AutoencoderKL
 
 import replicas
+from gpu import Batch, autocast
 from networks import SCALING_FACTOR
 from presets import Preset
 from scenes import SceneGenerator
@@ -27,13 +28,13 @@ def train_decoder(preset: Preset, scenes: SceneGenerator, vae: AutoencoderKL, fo
                         [{"params": list(vae.decoder.parameters()), "weight_decay": 1e-4}])
     held_out = held_out_pictures(scenes, 32).to(device)
 
-    def make_batch(_step: int, rng: random.Random) -> torch.Tensor:
+    def make_batch(_step: int, rng: random.Random) -> Batch:
         count = replicas.share(preset.vae_batch // 2)
-        return stacked([scenes.draw(scenes.choose(rng), rng) for _ in range(count)])
+        return (stacked([scenes.draw(scenes.choose(rng), rng) for _ in range(count)]),)
 
     def losses(drawn: torch.Tensor) -> dict[str, torch.Tensor]:
-        pictures = normalised(drawn.to(device))
-        with torch.autocast(device, torch.bfloat16):
+        pictures = normalised(drawn)
+        with autocast(device):
             with torch.no_grad():
                 latents = vae.encode(pictures).latent_dist.sample()
                 latents += NOISE / SCALING_FACTOR * torch.randn_like(latents)

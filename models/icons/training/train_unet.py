@@ -4,10 +4,8 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from pathlib import Path
-from types import MethodType
 
 import torch
-import torch.nn.functional as F
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 from torch import nn
@@ -15,10 +13,10 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
 import replicas
 from captions import caption
+from gpu import Batch, autocast
 from latents import Bank
 from networks import TOKENS, make_text_encoders, make_unet
 from presets import Preset
-from recorded_unet import RecordedUNet
 from scenes import Scene, SceneGenerator
 from tokenizer import Tokenizer
 from training_loop import LoopConfig, TrainingLoop
@@ -47,15 +45,6 @@ class Denoiser:
         return torch.cat([hidden, second.hidden_states[-2]], -1), second.text_embeds
 
 
-@dataclass
-class Batch:
-    indices: list[int]  # into the bank
-    ids: torch.Tensor  # [B, L]
-    ids_2: torch.Tensor  # [B, L], of the second tokenizer
-    has_text: torch.Tensor  # [B] bool; without, the embeddings are zeros
-    time_ids: torch.Tensor  # [B, 6], SDXL's: original size, top left of the crop, target size
-
-
 def make_denoiser(preset: Preset, vocabulary: int, device: str) -> Denoiser:
     torch.manual_seed(0)
     unet = make_unet(preset.unet_channels, preset.latent_channels, preset.size_px // 8)
@@ -75,9 +64,6 @@ def train_unet(preset: Preset, scenes: SceneGenerator, bank: Bank, tokenizer: To
     config = LoopConfig("unet", folder, preset.unet_steps, preset.unet_rate, save_every_s=preset.save_every_s)
     loop = TrainingLoop(config, denoiser.named(), _parameter_groups(denoiser))
     noise = NoiseSchedule(device)
-    if device != "cpu":
-        keep_dtype_in_norms(denoiser.unet)
-    unet = RecordedUNet(denoiser.unet)
 
     def make_batch(step: int, rng: random.Random) -> Batch:
         indices = [rng.randrange(len(bank.scenes)) for _ in range(replicas.share(preset.unet_batch))]
@@ -89,49 +75,34 @@ def train_unet(preset: Preset, scenes: SceneGenerator, bank: Bank, tokenizer: To
         texts = ["" if draw < ZEROED_SHARE + EMPTY_SHARE else caption(rng, scene, scenes.sprites)
                  for draw, scene in zip(draws, chosen)]
         size = preset.size_px
-        return Batch(indices, torch.tensor([tokenizer(text, tokenizer.end, length) for text in texts]),
-                     torch.tensor([tokenizer(text, 0, length) for text in texts]),
-                     torch.tensor([draw >= ZEROED_SHARE for draw in draws]),
-                     torch.tensor([(size, size, *s.crop_px, size, size) for s in chosen], dtype=torch.float32))
+        return (torch.tensor(indices), torch.tensor(stratified_timesteps(len(indices), rng)),
+                torch.tensor([tokenizer(text, tokenizer.end, length) for text in texts]),
+                torch.tensor([tokenizer(text, 0, length) for text in texts]),
+                torch.tensor([draw >= ZEROED_SHARE for draw in draws]),
+                torch.tensor([(size, size, *s.crop_px, size, size) for s in chosen], dtype=torch.float32))
 
-    def losses(batch: Batch) -> dict[str, torch.Tensor]:
-        latents = bank.sample(batch.indices)
-        timesteps = stratified_timesteps(len(latents), device)
+    def losses(indices: torch.Tensor, timesteps: torch.Tensor, ids: torch.Tensor, ids_2: torch.Tensor,
+               has_text: torch.Tensor, time_ids: torch.Tensor) -> dict[str, torch.Tensor]:
+        """indices: of the bank, [B]; timesteps: [B]; ids, ids_2: of the two tokenizers, [B, L] each; has_text: [B]
+        bool, without it the embeddings are zeros; time_ids: SDXL's original size, top left of the crop and target
+        size, [B, 6]."""
+        latents = bank.sample(indices)
         target = torch.randn_like(latents)
         noisy = noise.add(latents, target, timesteps)
-        with torch.autocast(device, torch.bfloat16, cache_enabled=device == "cpu"):  # recording wants no cache
-            hidden, pooled = denoiser.encode(batch.ids.to(device), batch.ids_2.to(device))
-            has_text = batch.has_text.to(device, hidden.dtype)
-            hidden, pooled = hidden * has_text[:, None, None], pooled * has_text[:, None]
-            predicted = unet(noisy, timesteps, hidden, pooled, batch.time_ids.to(device))
+        with autocast(device):
+            hidden, pooled = denoiser.encode(ids, ids_2)
+            has_text = has_text.to(hidden.dtype)
+            added = {"text_embeds": pooled * has_text[:, None], "time_ids": time_ids}
+            predicted = denoiser.unet(noisy, timesteps, hidden * has_text[:, None, None], added_cond_kwargs=added,
+                                      return_dict=False)[0]
         error = (predicted.float() - target).square().mean((1, 2, 3))
         late = timesteps <= 400
         return {"loss": (error * noise.weight[timesteps]).mean(), "early": mean_where(~late, error),
                 "late": mean_where(late, error)}
 
-    try:
-        loop.run(make_batch, losses)
-    finally:
-        unet.forget()
+    loop.run(make_batch, losses)
     load_averaged(loop, denoiser)
     return denoiser
-
-
-def keep_dtype_in_norms(network: nn.Module) -> None:
-    """CUDA's autocast gives norms float32 and copies to and from it; their kernels sum in float32 anyway."""
-
-    def group_norm(self: nn.GroupNorm, x: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(x.device.type, enabled=False):
-            return F.group_norm(x, self.num_groups, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
-
-    def layer_norm(self: nn.LayerNorm, x: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(x.device.type, enabled=False):
-            return F.layer_norm(x, self.normalized_shape, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
-
-    for module in network.modules():
-        forward = {nn.GroupNorm: group_norm, nn.LayerNorm: layer_norm}.get(type(module))
-        if forward:
-            module.forward = MethodType(forward, module)
 
 
 def mean_where(chosen: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
@@ -163,10 +134,11 @@ class NoiseSchedule:
         return signal.sqrt() * latents + (1 - signal).sqrt() * noise
 
 
-def stratified_timesteps(count: int, device: str) -> torch.Tensor:
+def stratified_timesteps(count: int, rng: random.Random) -> list[int]:
     """One from each of `count` equal parts of the thousand, in random order."""
-    timesteps = (torch.arange(count) + torch.rand(count)) / count * 1000
-    return timesteps.long().clamp(max=999)[torch.randperm(count)].to(device)
+    timesteps = [min(999, int((part + rng.random()) / count * 1000)) for part in range(count)]
+    rng.shuffle(timesteps)
+    return timesteps
 
 
 def _parameter_groups(denoiser: Denoiser) -> list[dict]:

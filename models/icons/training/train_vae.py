@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
 import replicas
+from gpu import Batch, autocast
 from networks import make_vae
 from presets import Preset
 from scenes import SceneGenerator
@@ -32,14 +33,14 @@ def train_vae(preset: Preset, scenes: SceneGenerator, folder: Path, device: str)
         {"vae": vae}, [{"params": list(vae.parameters()), "weight_decay": 1e-4}])
     held_out = held_out_pictures(scenes, 32).to(device)
 
-    def make_batch(step: int, rng: random.Random) -> torch.Tensor:
+    def make_batch(step: int, rng: random.Random) -> Batch:
         if step < CROPS_SHARE * preset.vae_steps:
-            return _crops(scenes, rng, replicas.share(preset.vae_batch), preset.vae_crop_px)
-        return stacked([_picture(scenes, rng) for _ in range(replicas.share(preset.vae_batch // 2))])
+            return (_crops(scenes, rng, replicas.share(preset.vae_batch), preset.vae_crop_px),)
+        return (stacked([_picture(scenes, rng) for _ in range(replicas.share(preset.vae_batch // 2))]),)
 
     def losses(drawn: torch.Tensor) -> dict[str, torch.Tensor]:
-        pictures = normalised(drawn.to(device))
-        with torch.autocast(device, torch.bfloat16):
+        pictures = normalised(drawn)
+        with autocast(device):
             posterior = vae.encode(pictures).latent_dist
             decoded = vae.decode(posterior.sample()).sample
         mean, logvar = posterior.mean.float(), posterior.logvar.float()

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 import replicas
 from batches import batches
+from gpu import Batch, Gradients, Losses, keep_dtype_in_norms
 from muon import Muon
 
 
@@ -51,6 +51,9 @@ class TrainingLoop:
         self.networks = networks
         self.step = 0
         self._parameters = [p for group in groups for p in group["params"]]
+        if self._parameters[0].device.type != "cpu":
+            for network in networks.values():
+                keep_dtype_in_norms(network)
         self._average = [p.detach().clone() for p in self._parameters]
         matrices = [group for group in groups if group.get("orthogonal")]
         others = [group for group in groups if not group.get("orthogonal")]
@@ -75,22 +78,25 @@ class TrainingLoop:
         finally:
             self._swap()
 
-    def run(self, make_batch: Callable[[int, random.Random], Any],
-            losses: Callable[[Any], dict[str, torch.Tensor]],
+    def run(self, make_batch: Callable[[int, random.Random], Batch], losses: Losses,
             on_save: Callable[[], dict[str, float]] = dict) -> None:
-        """Steps until done. `losses` turns what make_batch(step, generator) drew, this replica's share, into
-        scalars, of which "loss" is minimised; `on_save` is called with the averaged weights and returns
-        numbers to be written down beside them."""
+        """Steps until done. make_batch(step, generator) draws this replica's share of a batch; losses(*batch), with
+        the batch on the device, gives scalars, of which "loss" is minimised: see Gradients for what it may do.
+        `on_save` is called with the averaged weights and returns numbers to be written down beside them."""
         steps = range(self.step, self.config.steps)
         drawn = batches(f"{self.config.name} {replicas.rank()}", make_batch, steps, self._parameters[0].device.type)
-        with _stop_signal() as stop:
-            self._run(drawn, losses, on_save, stop)
+        gradients = Gradients(losses, self._parameters)
+        try:
+            with _stop_signal() as stop:
+                self._run(drawn, gradients, on_save, stop)
+        finally:
+            gradients.forget()
 
-    def _run(self, drawn: Iterator[Any], losses, on_save, stop: threading.Event) -> None:
+    def _run(self, drawn: Iterator[Batch], gradients: Gradients, on_save, stop: threading.Event) -> None:
         saved_at = started_at = time.monotonic()
         first_step = self.step
         while not self.is_done:
-            stopped = self._one_step(next(drawn), losses, stop.is_set())
+            stopped = self._one_step(next(drawn), gradients, stop.is_set())
             now = time.monotonic()
             if replicas.rank() == 0:
                 if self.step % 50 == 0 or self.is_done:
@@ -101,25 +107,23 @@ class TrainingLoop:
             if stopped:
                 raise Stopped(f"{self.config.name}: stopped at step {self.step}")
 
-    def _one_step(self, batch, losses, stop: bool) -> bool:
+    def _one_step(self, batch: Batch, gradients: Gradients, stop: bool) -> bool:
         """Returns whether any replica was to stop."""
         torch.manual_seed(self.step * replicas.count() + replicas.rank())
         for optimiser in self._optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = self._rate() * group.get("rate_scale", 1)
-        values = losses(batch)
-        values["loss"].backward()
+        values = gradients(batch)
         stop = replicas.average([p.grad for p in self._parameters if p.grad is not None], stop)
-        values["norm"] = nn.utils.clip_grad_norm_(self._parameters, 1.0)
+        norm = nn.utils.clip_grad_norm_(self._parameters, 1.0)
         for optimiser in self._optimisers:
             optimiser.step()
-            optimiser.zero_grad(set_to_none=True)
         self.step += 1
         decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
         with torch.no_grad():
             torch._foreach_lerp_(self._average, self._parameters, 1 - decay)
-            for name, value in values.items():
-                self._smooth.setdefault(name, value.detach().float().clone()).lerp_(value.detach().float(), 0.03)
+            for name, value in (*values.items(), ("norm", norm)):
+                self._smooth.setdefault(name, value.float().clone()).lerp_(value.float(), 0.03)
         return stop
 
     def _told(self) -> dict[str, float]:
