@@ -94,6 +94,30 @@ TEST(Convert, NamesTheIndexBehindABlock) {
   EXPECT_EQ(element_value(Dtype::F32, values.data(), 4321), 1e30F);
 }
 
+/// In vectors and in the rest behind the last whole one.
+TEST(Convert, OfHalvesHasNoOtherEnds) {
+  constexpr std::uint16_t kInfinity = 0x7c00;
+  const at::Tensor patterns = values_of({Dtype::F16, at::kHalf}, at::kBFloat16);
+  for (const std::size_t count : {1, 15, 16, 17, 100}) {
+    std::vector<std::uint16_t> halves(count);
+    std::memcpy(halves.data(), patterns.data_ptr(), 2 * count);
+    const at::Tensor want =
+        patterns.narrow(0, 0, static_cast<std::int64_t>(count)).to(at::kBFloat16);
+    std::vector<std::uint16_t> out(count + 1, 7);
+    const auto convert = [&] {
+      return convert_elements(Dtype::F16, halves.data(), at::kBFloat16, out.data(), count);
+    };
+
+    EXPECT_EQ(convert(), std::nullopt);
+    EXPECT_EQ(std::memcmp(out.data(), want.data_ptr(), want.nbytes()), 0) << count;
+    EXPECT_EQ(out.back(), 7);
+    for (std::size_t i = count; i-- > 0;) {
+      halves[i] = kInfinity;
+      EXPECT_EQ(convert(), i);
+    }
+  }
+}
+
 TEST(DtypeName, IsTheOptionsOwn) {
   EXPECT_EQ(dtype_name(at::kFloat), "float32");
   EXPECT_EQ(dtype_name(at::kHalf), "float16");

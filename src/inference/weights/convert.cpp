@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "inference/weights/bfloats_of_halves.h"
 #include "inference/weights/vector_code.h"
 #include "ssd1b/error.h"
 
@@ -186,12 +187,20 @@ std::optional<c10::ScalarType> torch_type_of(Dtype dtype) {
 
 std::optional<std::size_t> convert_elements(Dtype from, const void* source, c10::ScalarType to,
                                             void* destination, std::size_t count) {
-  if (const std::optional<std::size_t> bad = find_non_finite(from, source, count)) return bad;
+  std::size_t start = 0;
+  if (from == Dtype::F16 && to == c10::ScalarType::BFloat16) {
+    start = bfloats_of_halves(static_cast<const std::uint16_t*>(source),
+                              static_cast<std::uint16_t*>(destination), count);
+  }
+  const auto* bytes = static_cast<const std::uint8_t*>(source);
   const std::size_t width = static_cast<std::size_t>(bits_of(from)) / 8;
+  if (const auto bad = find_non_finite(from, bytes + start * width, count - start)) {
+    return start + *bad;
+  }
   FloatBlock values;
-  for (std::size_t start = 0; start < count; start += kBlock) {
+  for (; start < count; start += kBlock) {
     const std::size_t n = std::min(kBlock, count - start);
-    to_floats(from, static_cast<const std::uint8_t*>(source) + start * width, values, n);
+    to_floats(from, bytes + start * width, values, n);
     if (const auto bad = from_floats(values, to, destination, start, n)) return start + *bad;
   }
   return std::nullopt;
