@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <set>
 
 #include "inference/layers/attention.h"
@@ -126,6 +127,27 @@ TEST_F(ArrangeWeights, AreCountedWithTheParts) {
   for (const at::Tensor& form : weight.arranged) bytes += static_cast<std::int64_t>(form.nbytes());
   EXPECT_EQ(bytes, counted * static_cast<std::int64_t>(sizeof(float)));
   EXPECT_EQ(arranged_elements(upsample.conv.bias, c10::Device(c10::kCPU), at::kFloat), 64);
+}
+
+TEST(UpsamplingKernels, AreSumsOfTapsRoundedOnce) {
+  const at::Tensor weight = at::arange(3 * 5 * 9).view({3, 5, 3, 3}).to(at::kBFloat16);
+  const at::Tensor exact = weight.to(at::kFloat);
+  // First and last tap, by tap of the part: of even rows (and columns), of odd ones.
+  constexpr std::int64_t kTaps[2][2][2] = {{{0, 0}, {1, 2}}, {{0, 1}, {2, 2}}};
+
+  const std::array<at::Tensor, 4> kernels = upsampling_kernels(weight);
+
+  for (std::int64_t i = 0; i < 16; ++i) {  // part, row and column within it
+    const auto& rows = kTaps[i / 8][i / 2 % 2];
+    const auto& columns = kTaps[i / 4 % 2][i % 2];
+    const at::Tensor want = exact.slice(2, rows[0], rows[1] + 1)
+                                .slice(3, columns[0], columns[1] + 1)
+                                .sum({2, 3})
+                                .to(at::kBFloat16);
+    const at::Tensor& kernel = kernels[static_cast<std::size_t>(i / 4)];
+    EXPECT_TRUE(at::equal(kernel.select(2, i / 2 % 2).select(2, i % 2), want)) << i;
+    EXPECT_TRUE(kernel.is_contiguous(at::MemoryFormat::ChannelsLast));
+  }
 }
 
 /// As a GPU has it: one product for all parts.

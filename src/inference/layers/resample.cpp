@@ -3,18 +3,20 @@
 #include <ATen/ATen.h>
 
 #include <optional>
+#include <vector>
 
 #include "inference/layers/cuda_kernels.h"
 
 namespace ssd1b {
 namespace {
 
-/// The three taps [3, ...] of a kernel in one direction as the two that fall on different pixels
+/// The three taps of a kernel in one direction, `dim`, as the two that fall on different pixels
 /// before the doubling: of an even row its neighbour above and itself twice, of an odd one itself
 /// twice and its neighbour below.
-at::Tensor sum_taps(const at::Tensor& taps, std::int64_t is_odd) {
-  return is_odd == 0 ? at::stack({taps[0], taps[1] + taps[2]})
-                     : at::stack({taps[0] + taps[1], taps[2]});
+at::Tensor sum_taps(const at::Tensor& taps, std::int64_t dim, std::int64_t is_odd) {
+  const std::vector<at::Tensor> three = taps.split(1, dim);
+  return is_odd == 0 ? at::cat({three[0], three[1] + three[2]}, dim)
+                     : at::cat({three[0] + three[1], three[2]}, dim);
 }
 
 /// hidden [B, C, h, w] -> [B, C, 2h, 2w], four times a quarter of the pixels.
@@ -57,15 +59,14 @@ at::Tensor Downsample::operator()(const at::Tensor& hidden) const {
 }
 
 std::array<at::Tensor, 4> upsampling_kernels(const at::Tensor& weight) {
-  // Sums are rounded once, to the weight's dtype. [row, column, outputs, inputs]: they run along
-  // memory.
+  // Sums are rounded once, to the weight's dtype. [outputs, row, column, inputs]: they run along
+  // memory, and what comes out is channels-last.
   const at::ScalarType exact = weight.scalar_type() == at::kFloat ? at::kDouble : at::kFloat;
-  const at::Tensor taps = weight.permute({2, 3, 0, 1}).contiguous().to(exact);
+  const at::Tensor taps = weight.permute({0, 2, 3, 1}).contiguous().to(exact);
   std::array<at::Tensor, 4> kernels;
   for (std::int64_t i = 0; i < 4; ++i) {
-    const at::Tensor rows = sum_taps(taps, i / 2).transpose(0, 1);
-    const at::Tensor sums = sum_taps(rows, i % 2).to(weight.scalar_type());
-    kernels[i] = sums.permute({2, 3, 1, 0}).contiguous();
+    const at::Tensor sums = sum_taps(sum_taps(taps, 1, i / 2), 2, i % 2);
+    kernels[i] = sums.to(weight.scalar_type()).permute({0, 3, 1, 2});
   }
   return kernels;
 }

@@ -22,7 +22,7 @@ struct Downsample {
 /// Doubling and a 3x3 convolution [Cout, Cin, 3, 3] as four convolutions of 2x2 before the
 /// doubling, each [Cout, Cin, 2, 2]: of the even rows and columns, even and odd, odd and even, odd
 /// and odd ones. Neighbours are equal after the doubling, so the weights that meet them are summed:
-/// four ninths of the products give the same picture.
+/// four ninths of the products give the same picture. Channels-last in memory.
 std::array<at::Tensor, 4> upsampling_kernels(const at::Tensor& weight);
 /// What the convolution with kernel `index` gave, padded by one on all sides [B, Cout, h + 1,
 /// w + 1], to its quarter of the pixels of `out` [B, Cout, 2h, 2w].
