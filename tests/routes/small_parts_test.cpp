@@ -6,12 +6,24 @@
 #include <vector>
 
 #include "service/http/random_id.h"
+#include "service/routes/edge_options.h"
 #include "service/routes/few_at_a_time.h"
 #include "service/routes/link_store.h"
 #include "service/routes/require_json.h"
 
 namespace ssd1b {
 namespace {
+
+TEST(Loopback, IsWhatOnlyThisMachineReaches) {
+  for (const char* host : {"localhost", "127.0.0.1", "127.3.2.1", "127.1", "::1", "0:0:0:0:0:0:0:1",
+                           "::ffff:127.0.0.1"}) {
+    EXPECT_TRUE(is_loopback(host)) << host;
+  }
+  for (const char* host : {"0.0.0.0", "::", "10.0.0.127", "::ffff:10.0.0.1", "fe80::1",
+                           "example.org", "127.example.org", "localhost.example.org", ""}) {
+    EXPECT_FALSE(is_loopback(host)) << host;
+  }
+}
 
 TEST(RequireJson, TakesJsonInUtf8Only) {
   const auto is_taken = [](const char* content_type) {

@@ -2,6 +2,7 @@
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 
+#include "cores/cores.h"
 #include "inference/pipeline/device_work.h"
 #include "inference/pipeline/devices.h"
 #include "inference/pipeline/host_cpu.h"

@@ -1,5 +1,9 @@
 #include "service/routes/edge_options.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <cstdint>
 #include <cstdio>
 #include <utility>
 
@@ -9,11 +13,17 @@
 namespace ssd1b {
 namespace {
 
-bool is_loopback(const std::string& host) {
-  return host == "localhost" || host == "::1" || host.rfind("127.", 0) == 0;
-}
+constexpr std::uint8_t kLoopback = 127;  // first of the four numbers
 
 }  // namespace
+
+bool is_loopback(const std::string& host) {
+  in_addr four{};
+  if (inet_aton(host.c_str(), &four) != 0) return ntohl(four.s_addr) >> 24 == kLoopback;
+  in6_addr six{};
+  if (inet_pton(AF_INET6, host.c_str(), &six) != 1) return host == "localhost";
+  return IN6_IS_ADDR_LOOPBACK(&six) || (IN6_IS_ADDR_V4MAPPED(&six) && six.s6_addr[12] == kLoopback);
+}
 
 HttpServerOptions edge_options(const ServerOptions& options, std::shared_ptr<ApiKeys> keys,
                                Metrics& metrics) {

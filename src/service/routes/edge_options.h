@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "options/options.h"
 #include "service/http/http_server.h"
@@ -13,6 +14,9 @@ namespace ssd1b {
 /// counts every reply and outlives the server.
 HttpServerOptions edge_options(const ServerOptions& options, std::shared_ptr<ApiKeys> keys,
                                Metrics& metrics);
+
+/// Whether only this machine reaches a host that --host names: localhost or an address.
+bool is_loopback(const std::string& host);
 
 /// Reads the keys again and logs how that went; a bad file leaves the old keys. `keys` may be null.
 void reload_keys(ApiKeys* keys);

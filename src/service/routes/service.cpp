@@ -1,11 +1,9 @@
 #include "service/routes/service.h"
 
-#include <sched.h>
-
-#include <algorithm>
 #include <chrono>
 #include <cmath>
 
+#include "cores/cores.h"
 #include "service/routes/few_at_a_time.h"
 #include "service/routes/job_store.h"
 #include "service/routes/link_store.h"
@@ -16,13 +14,6 @@ namespace {
 
 constexpr std::chrono::seconds kCpuTimeout{7200};
 constexpr std::chrono::seconds kCudaTimeout{600};
-
-/// Within the affinity of this process.
-int usable_cores() {
-  cpu_set_t cores;
-  CPU_ZERO(&cores);
-  return sched_getaffinity(0, sizeof cores, &cores) == 0 ? std::max(1, CPU_COUNT(&cores)) : 1;
-}
 
 RequestRules rules_of(const ServerOptions& options) {
   RequestRules rules;
