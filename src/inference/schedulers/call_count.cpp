@@ -25,6 +25,12 @@ int count_spaced(const SchedulerConfig& config, int steps) {
   return has_own_timesteps(config) ? size_of(spaced_timesteps(config, steps)) : steps;
 }
 
+int count_euler(const SchedulerConfig& config, int steps) {
+  const bool has_one_more = has_own_timesteps(config) && config.log_linear_interpolation &&
+                            config.has_timesteps_of_sigmas();
+  return has_one_more ? steps + 1 : count_spaced(config, steps);
+}
+
 int count_second_order(const SchedulerConfig& config, int steps) {
   return 2 * count_spaced(config, steps) - 1;
 }

@@ -9,8 +9,10 @@ namespace ssd1b {
 // How many UNet calls `steps` steps of a scheduler are, known from its settings alone, of a
 // picture from its beginning. 0: it cannot make that many steps.
 
-/// Euler, DDIM and their kin: one a step, one more where "trailing" gives one timestep more.
+/// DDIM and its kin: one a step, one more where "trailing" gives one timestep more.
 int count_spaced(const SchedulerConfig& config, int steps);
+/// Euler: the same, and one more where timesteps are made of "log_linear" sigmas.
+int count_euler(const SchedulerConfig& config, int steps);
 /// Heun, DPM2, DPM++ SDE: two a step but for the last.
 int count_second_order(const SchedulerConfig& config, int steps);
 /// PNDM: one repeated call, or four calls in each of the first three steps.

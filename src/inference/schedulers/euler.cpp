@@ -36,8 +36,9 @@ class Euler final : public SigmaSampler {
     }
     sigmas.push_back(config_.final_sigma == FinalSigma::Zero ? 0.0 : curve.lowest());
     at::Tensor table = sigma_tensor(sigmas);
-    if (config_.continuous_timesteps && config_.prediction_type == PredictionType::VPrediction) {
+    if (config_.has_timesteps_of_sigmas()) {
       const at::Tensor logs = 0.25 * table.slice(0, 0, -1).log();
+      timesteps.resize(static_cast<std::size_t>(logs.numel()));
       for (std::size_t i = 0; i < timesteps.size(); ++i) {
         timesteps[i] = logs[static_cast<std::int64_t>(i)].item<double>();
       }

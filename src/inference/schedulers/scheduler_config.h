@@ -40,7 +40,10 @@ struct SchedulerConfig {
   std::optional<double> sigma_min, sigma_max;  // the ends of sigma_kind; absent: the schedule's
   FinalSigma final_sigma = FinalSigma::Zero;
   bool log_linear_interpolation = false;  // Euler: interpolation_type
-  bool continuous_timesteps = false;      // Euler: timestep_type, with v_prediction
+  bool continuous_timesteps = false;      // Euler: timestep_type
+  bool has_timesteps_of_sigmas() const {  // Euler's "continuous" does nothing for others
+    return continuous_timesteps && prediction_type == PredictionType::VPrediction;
+  }
 
   bool set_alpha_to_one = true;  // the step after timestep 0 goes to a clean picture
   bool clip_sample = false;

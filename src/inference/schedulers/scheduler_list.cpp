@@ -69,7 +69,7 @@ SchedulerConfig stable_diffusion_betas(BetaSchedule schedule) {
 SchedulerClass euler() {
   return {"EulerDiscreteScheduler",
           make_euler,
-          count_spaced,
+          count_euler,
           keys_of({kSpacing,
                    kKinds,
                    {"interpolation_type", "timestep_type", "rescale_betas_zero_snr",
