@@ -253,6 +253,20 @@ def test_the_test_writes_what_diffusers_reads_as_a_single_file(single_folder, tm
     assert pipe.scheduler.config.prediction_type == ours["prediction_type"] == "epsilon"
 
 
+def test_a_single_file_with_embedded_guidance_has_lcms_scheduler(tmp_path):
+    spec = models.changed(FAMILIES["vega"], unet={"time_cond_proj_dim": 24})
+    file = write_single_file(models.save_model(spec, tmp_path / "folder", seed=3), tmp_path / "one.safetensors")
+
+    config = json.loads(run(file, "scheduler", "--config", "--shipped", REPO / "models").stdout)
+    assert config["_class_name"] == "LCMScheduler"
+    done = subprocess.run(
+        [BIN_DIR / "ssd1b-bench", "--model", file, "--width", "64", "--height", "64", "--runs", "1"],
+        capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert (report := json.loads(done.stdout))["scheduler"] == "lcm" and report["steps"] == 4, report
+
+
 @pytest.mark.parametrize("marks", [True, False])
 def test_marks_that_are_not_followed_are_warned_of(single_folder, tmp_path, marks):
     file = write_single_file(single_folder("ssd-1b"), tmp_path / "one.safetensors", leftovers=False, marks=marks)

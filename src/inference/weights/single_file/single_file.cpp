@@ -75,7 +75,12 @@ ModelFolder ModelFolder::open_single_file(const std::filesystem::path& path,
   const std::int64_t pooled_width = model.configs_.at("text_encoder_2").integer("projection_dim");
   add("unet", read_ldm_unet(unet_keys, layout, shipped.object("unet"), pooled_width));
   add("vae", read_ldm_vae(LdmKeys(file, kVaePrefix)));
-  model.configs_.emplace("scheduler", shipped.object("scheduler"));
+  ConfigDocument scheduler = shipped.object("scheduler");
+  if (model.configs_.at("unet").has("time_cond_proj_dim")) {  // distilled to few steps of LCM's
+    model.index_ = model.index_.with({{"scheduler", R"(["diffusers", "LCMScheduler"])"}});
+    scheduler = scheduler.with({{"_class_name", R"("LCMScheduler")"}});
+  }
+  model.configs_.emplace("scheduler", std::move(scheduler));
   model.read_classes();
   for (const char* tokenizer : {"tokenizer", "tokenizer_2"}) {
     model.tokenizers_[tokenizer] = shipped_models / "clip-tokenizer";
