@@ -33,8 +33,10 @@ ParameterHome::ParameterHome(const ParameterWalk& walk, const c10::Device& devic
     : device_(device) {
   Collector collector(*this);
   walk(collector);
+  for (const Part& part : parts_) part.parameter->value.reset();  // views, which would keep it all
   for (auto& [parameter, value] : homes_) {
     if (device.is_cuda()) value = value.pin_memory();
+    parameter->value = value;  // the one before goes, so that little is there twice
   }
   come_home();
 }
