@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <initializer_list>
-#include <new>
 #include <string>
 
+#include "inference/weights/want_of_memory.h"
 #include "logging/log.h"
 
 namespace ssd1b {
@@ -19,16 +19,6 @@ bool holds_any(const std::string& text, std::initializer_list<const char*> parts
                      [&](const char* part) { return text.find(part) != std::string::npos; });
 }
 
-/// Want of memory that comes as a plain c10::Error: of the CPU's allocator, and of CUDA's libraries
-/// when they make their workspace or a handle (NOT_INITIALIZED is what cuBLAS says then).
-bool speaks_of_memory(const std::string& text) {
-  return holds_any(text,
-                   {"not enough memory", "can't allocate memory", "CUDA error: out of memory",
-                    "CUBLAS_STATUS_ALLOC_FAILED", "CUBLAS_STATUS_NOT_INITIALIZED",
-                    "CUDNN_STATUS_ALLOC_FAILED", "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION",
-                    "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION"});
-}
-
 /// CUDA's errors are sticky: every later call on the device fails with them too. Its libraries
 /// report a failed kernel of theirs in their own words.
 bool is_sticky(const c10::Error& error, const std::string& text) {
@@ -38,17 +28,6 @@ bool is_sticky(const c10::Error& error, const std::string& text) {
 }
 
 }  // namespace
-
-bool is_out_of_memory(const std::exception& error) {
-  if (const auto* ours = dynamic_cast<const Error*>(&error)) {
-    return ours->code() == ErrorCode::OutOfMemory;
-  }
-  if (const auto* torch = dynamic_cast<const c10::Error*>(&error)) {
-    return dynamic_cast<const c10::OutOfMemoryError*>(torch) != nullptr ||
-           speaks_of_memory(torch->what_without_backtrace());
-  }
-  return dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
-}
 
 PictureFailed fault_of(const std::exception& error) {
   if (const auto* ours = dynamic_cast<const Error*>(&error)) {

@@ -6,9 +6,6 @@
 
 namespace ssd1b {
 
-/// Whether it tells of want of memory, in whatever library's words.
-bool is_out_of_memory(const std::exception& error);
-
 /// What an exception out of a unit of work means for its picture: the boundary where libtorch's
 /// errors become ours. Another library's text never leaves: it goes to the log. Throws
 /// Error(DeviceLost) for an error after which the device does not answer any more.

@@ -260,8 +260,7 @@ void Model::plan_memory(const ModelOptions& options) {
   needs.weights.text_encoder_2 = byte_count(text_encoder_2, device, precision.networks);
   needs.weights.unet = byte_count(unet, device, precision.networks);
   needs.weights.vae = byte_count(vae, device, precision.vae);
-  // bfloat16 overflows no sooner than float32.
-  if (precision.vae == at::kHalf) needs.weights.second_vae = byte_count(vae, device, at::kFloat);
+  if (precision.vae_may_overflow()) needs.weights.second_vae = byte_count(vae, device, at::kFloat);
   needs.tokens = tokenizer.max_length();
   needs.pictures = info.max_pictures;
   if (given) {

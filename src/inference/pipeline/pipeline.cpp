@@ -11,6 +11,7 @@
 #include "inference/pipeline/faults.h"
 #include "inference/pipeline/row_order.h"
 #include "inference/vae/tiled_decode.h"
+#include "inference/weights/want_of_memory.h"
 #include "logging/log.h"
 
 namespace ssd1b {
@@ -298,7 +299,7 @@ Image Pipeline::image_of(const at::Tensor& latents) {
   };
   at::Tensor pixels = decoded(model_.vae, model_.precision.vae);  // [1, 3, H, W]
   bool is_good = is_finite(pixels);
-  if (!is_good && model_.precision.vae != at::kFloat) {
+  if (!is_good && model_.precision.vae_may_overflow()) {
     pixels = decoded(model_.full_precision_vae(), at::kFloat);
     is_good = is_finite(pixels);
   }

@@ -11,6 +11,9 @@ namespace ssd1b {
 struct Precision {
   at::ScalarType networks = at::kFloat;  // text encoders and UNet
   at::ScalarType vae = at::kFloat;
+
+  /// Whether the VAE may give infinities that it does not give in float32; bfloat16 reaches as far.
+  bool vae_may_overflow() const { return vae == at::kHalf; }
 };
 
 /// Follows the fixed rule behind `auto`: float32 on the CPU, float16 on CUDA; for the VAE the

@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include "inference/weights/want_of_memory.h"
 #include "logging/log.h"
 #include "ssd1b/error.h"
 
@@ -161,23 +162,21 @@ void UNetGraphs::record(Size& size, const UNetInput& input, const at::Tensor& ou
 }
 
 bool UNetGraphs::attempt(const std::function<void()>& work) {
-  std::string why;
   try {
     work();
     return true;
-  } catch (const c10::OutOfMemoryError&) {
-    sizes_.clear();
-    halve_room();
-    return false;
-  } catch (const c10::Error& error) {
-    why = error.what_without_backtrace();
   } catch (const std::exception& error) {
-    why = error.what();
+    sizes_.clear();
+    if (is_out_of_memory(error)) {
+      halve_room();
+      return false;
+    }
+    const auto* torch = dynamic_cast<const c10::Error*>(&error);
+    const std::string why = torch ? torch->what_without_backtrace() : error.what();
+    log_warn("UNet calls are launched kernel by kernel from now on", {{"reason", why}});
+    make_graph_ = nullptr;
+    return false;
   }
-  log_warn("UNet calls are launched kernel by kernel from now on", {{"reason", why}});
-  make_graph_ = nullptr;
-  sizes_.clear();
-  return false;
 }
 
 }  // namespace ssd1b

@@ -12,6 +12,7 @@
 #include "inference/weights/bind.h"
 #include "inference/weights/convert.h"
 #include "inference/weights/lora/low_rank.h"
+#include "inference/weights/want_of_memory.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
@@ -232,10 +233,11 @@ void fill_parameters(const BindingPlan& plan, const LoadOptions& options) {
       if (group_bytes >= kGroupBytes) flush();
     }
     flush();
-  } catch (const c10::OutOfMemoryError&) {
-    throw Error(ErrorCode::OutOfMemory,
-                "the device has no memory left for the weights of " + plan.component);
   } catch (const c10::Error& error) {
+    if (is_out_of_memory(error)) {
+      throw Error(ErrorCode::OutOfMemory,
+                  "the device has no memory left for the weights of " + plan.component);
+    }
     throw Error(ErrorCode::InternalError, "filling the weights of " + plan.component +
                                               " failed: " + error.what_without_backtrace());
   }
