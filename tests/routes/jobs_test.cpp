@@ -142,6 +142,32 @@ TEST(TrackedJob, SeveralPicturesAreOneJob) {
   EXPECT_EQ(job->document()["error"]["code"], "non_finite_output");
 }
 
+TEST(TrackedJob, AnAnswerThatFailedIsMadeAgainOfTheSamePictures) {
+  TestService service(TestService::Worker::NeverReady);
+  JobStore store(service.get().dispatcher(), service.get().metrics());
+  const auto job = store.add("", one_picture());
+  const auto picture = std::make_shared<Job>(1, GenerationRequest(), JobTicket());
+  job->follow({picture});
+  GeneratedImage image;
+  image.image = {1, 1, {7, 8, 9}};
+  picture->succeed(image);
+  int calls = 0;
+  const auto make = [&](const std::vector<GeneratedImage>& images) {
+    ++calls;
+    EXPECT_EQ(images.at(0).image.rgb, image.image.rgb) << "call " << calls;
+    if (calls == 1) throw Error(ErrorCode::OutOfMemory, "no memory for a PNG file");
+    HttpReply reply;
+    reply.body = "made";
+    return reply;
+  };
+
+  EXPECT_THROW(job->answer(make), Error);
+  EXPECT_EQ(job->answer(make).body, "made");
+  EXPECT_EQ(job->answer(make).body, "made");
+
+  EXPECT_EQ(calls, 2);
+}
+
 TEST(JobEvents, SayInASecondThatTheyGoOn) {
   TestService service;
   service.wait_until_ready();

@@ -82,8 +82,9 @@ HttpReply get_job(const Service& service, const HttpRequest& http) {
 
 HttpReply get_job_image(const Service& service, const HttpRequest& http) {
   const auto job = find_job(service, http);
-  return job->answer([&](std::vector<GeneratedImage> images) {
-    return picture_reply(service, native_dialect(), job->request(), std::move(images), http);
+  return job->answer([&](std::vector<GeneratedImage>& images) {
+    return picture_reply(service, native_dialect(), job->request(), images, ReplyTo::JobRequest,
+                         http);
   });
 }
 

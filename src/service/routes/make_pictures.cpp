@@ -89,7 +89,8 @@ HttpReply make_pictures(const Service& service, const Dialect& dialect, const Ht
   const JobTicket ticket = ticket_of(request, http);
   const auto jobs = service.dispatcher().submit(request.pictures, ticket);
   wait_for(service.dispatcher(), jobs, http);
-  return picture_reply(service, dialect, request, take_pictures(jobs), http);
+  std::vector<GeneratedImage> pictures = take_pictures(jobs);
+  return picture_reply(service, dialect, request, pictures, ReplyTo::PictureRequest, http);
 }
 
 }  // namespace ssd1b

@@ -86,7 +86,8 @@ std::int64_t seconds_since_1970() {
 }  // namespace
 
 HttpReply picture_reply(const Service& service, const Dialect& dialect, const ImageRequest& request,
-                        std::vector<GeneratedImage> pictures, const HttpRequest& http) {
+                        std::vector<GeneratedImage>& pictures, ReplyTo kind,
+                        const HttpRequest& http) {
   PictureReply reply;
   reply.created_at_s = seconds_since_1970();
   reply.model = service.rules().model_names.front();
@@ -105,7 +106,7 @@ HttpReply picture_reply(const Service& service, const Dialect& dialect, const Im
     });
     service.metrics().observe_stage(Stage::Encode, picture.timings.encode_ms / 1000.0);
     add_timings(reply.timings, picture.timings);
-    picture.image = Image();  // several pictures are not in memory twice
+    if (kind == ReplyTo::PictureRequest) picture.image = Image();  // not all in memory twice
   }
   log_timings(reply.timings, http);
 

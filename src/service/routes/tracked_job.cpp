@@ -224,7 +224,7 @@ std::vector<JobEvent> TrackedJob::events_after(std::uint64_t id, Clock::time_poi
 }
 
 HttpReply TrackedJob::answer(
-    const std::function<HttpReply(std::vector<GeneratedImage>)>& make) const {
+    const std::function<HttpReply(std::vector<GeneratedImage>&)>& make) const {
   {
     const std::lock_guard lock(mutex_);
     if (!has_ended(state_)) {
@@ -238,12 +238,13 @@ HttpReply TrackedJob::answer(
   }
   const std::lock_guard lock(answer_mutex_);
   if (!answer_) {
-    std::vector<GeneratedImage> images;
-    for (const std::shared_ptr<Job>& job : jobs_) {
-      auto result = job->take_result();
-      images.push_back(std::move(std::get<GeneratedImage>(result)));
+    pictures_made_.reserve(jobs_.size());  // before any is taken: none is lost
+    for (std::size_t i = pictures_made_.size(); i < jobs_.size(); ++i) {
+      auto result = jobs_[i]->take_result();
+      pictures_made_.push_back(std::move(std::get<GeneratedImage>(result)));
     }
-    answer_ = make(std::move(images));
+    answer_ = make(pictures_made_);
+    pictures_made_.clear();
   }
   return *answer_;
 }

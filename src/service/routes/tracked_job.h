@@ -58,9 +58,10 @@ class TrackedJob : public std::enable_shared_from_this<TrackedJob> {
   /// `until` is reached.
   std::vector<JobEvent> events_after(std::uint64_t id, Clock::time_point until) const;
 
-  /// The answer that /generate-image would have given. `make` is called once, the first time.
-  /// Throws Error: NotFinished, NotFound for a cancelled job, a failed job's own fault.
-  HttpReply answer(const std::function<HttpReply(std::vector<GeneratedImage>)>& make) const;
+  /// The answer that /generate-image would have given. `make` is called once, or until it throws
+  /// no more: it leaves the pictures as they are. Throws what it throws, and Error: NotFinished,
+  /// NotFound for a cancelled job, a failed job's own fault.
+  HttpReply answer(const std::function<HttpReply(std::vector<GeneratedImage>&)>& make) const;
 
  private:
   void update();
@@ -88,7 +89,8 @@ class TrackedJob : public std::enable_shared_from_this<TrackedJob> {
   std::optional<JobFault> fault_;
   std::vector<JobEvent> events_;
 
-  mutable std::mutex answer_mutex_;  // held while the image files are encoded
+  mutable std::mutex answer_mutex_;                    // held while the image files are encoded
+  mutable std::vector<GeneratedImage> pictures_made_;  // until there is an answer
   mutable std::optional<HttpReply> answer_;
 };
 
