@@ -129,6 +129,16 @@ TEST_F(WorkerStartTest, AutomaticTakesEveryUsableGpu) {
   }));
 }
 
+TEST_F(WorkerStartTest, AutomaticTakesTheCpuWhereTheListFails) {
+  options.pipeline.device = "auto";
+  tuning.has_gpu_driver = true;
+  variables.set("SSD1B_FAKE_DEVICES", "no list");
+  start_ready();
+
+  EXPECT_FALSE(dispatcher->fatal());
+  EXPECT_EQ(dispatcher->state().model->device, "cpu");
+}
+
 TEST_F(WorkerStartTest, AutomaticLeavesOutAGpuThatFails) {
   options.pipeline.device = "auto";
   list_gpus(true, true);

@@ -172,6 +172,29 @@ TEST(ChooseDevices, NeverRunsOnTheCpuWhereAGpuWasWanted) {
   EXPECT_THROW(choose_devices("cuda", /*has_driver=*/true, none), Error);
 }
 
+TEST(ChooseDevices, TakesTheCpuWhereTheListFailsUnlessAGpuWasWanted) {
+  const auto fails = []() -> std::vector<ListedDevice> {
+    throw Error(ErrorCode::NoDevice, "the worker's --list-devices timed out");
+  };
+
+  const DeviceChoice choice = choose_devices("auto", /*has_driver=*/true, fails);
+
+  EXPECT_EQ(choice.devices, std::vector<std::string>{"cpu"});
+  EXPECT_EQ(choice.warnings, std::vector<std::string>{"the worker's --list-devices timed out"});
+  EXPECT_TRUE(choice.is_automatic);
+  EXPECT_THROW(choose_devices("cuda", /*has_driver=*/true, fails), Error);
+}
+
+TEST(AskForDevices, SaysWhereTheWorkerHasPrintedNothing) {
+  try {
+    ask_for_devices("/bin/false", [] { return true; });
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::NoDevice);
+    EXPECT_STREQ(error.what(), "the worker's --list-devices ended without an answer");
+  }
+}
+
 TEST(DeviceList, RefusesWhatIsNoList) {
   EXPECT_EQ(device_list_from(R"([{"name":"cpu","usable":true,"why_not":null,"memory_bytes":1}])")
                 .at(0)

@@ -45,6 +45,18 @@ DeviceChoice choose_gpus(const std::vector<ListedDevice>& listed) {
   return choice;
 }
 
+DeviceChoice choose_listed(const std::function<std::vector<ListedDevice>()>& list,
+                           bool is_automatic) {
+  try {
+    return choose_gpus(list());
+  } catch (const Error& error) {
+    if (!is_automatic) throw;
+    DeviceChoice none;
+    none.warnings.push_back(error.what());
+    return none;
+  }
+}
+
 }  // namespace
 
 bool may_have_gpu_driver() {
@@ -77,7 +89,7 @@ DeviceChoice choose_devices(const std::string& wanted, bool has_driver,
   if (is_automatic || wanted == "cuda") {
     DeviceChoice choice;
     if (has_driver) {
-      choice = choose_gpus(list());
+      choice = choose_listed(list, is_automatic);
     } else {
       choice.warnings.push_back(kNoDriver);
     }
@@ -123,7 +135,10 @@ std::string ask_for_devices(const std::filesystem::path& worker,
     if (count <= 0 || answer.size() > kMaxAnswerBytes) break;
     answer.append(piece, static_cast<std::size_t>(count));
   }
-  return answer;
+  if (!answer.empty()) return answer;
+  const bool is_late = std::chrono::steady_clock::now() >= give_up_at;
+  throw Error(ErrorCode::NoDevice, std::string("the worker's --list-devices ") +
+                                       (is_late ? "timed out" : "ended without an answer"));
 }
 
 }  // namespace ssd1b

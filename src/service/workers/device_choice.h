@@ -29,12 +29,14 @@ bool may_have_gpu_driver();
 std::vector<ListedDevice> device_list_from(const std::string& json);
 
 /// `wanted`: auto, cpu, cuda or a list as cuda:0,cuda:1. `list` is asked only for auto and cuda,
-/// and only where `has_driver`. Throws Error(NoDevice).
+/// and only where `has_driver`; with auto an Error of it is a warning, and the choice the CPU.
+/// Throws Error(NoDevice), and with cuda what `list` throws.
 DeviceChoice choose_devices(const std::string& wanted, bool has_driver,
                             const std::function<std::vector<ListedDevice>()>& list);
 
 /// What `worker --list-devices` prints. Blocks until it ends, for at most a minute, or until
-/// `keep_going`, called every 100 ms, says no. Throws Error(NoDevice).
+/// `keep_going`, called every 100 ms, says no. Throws Error(NoDevice) where it has printed
+/// nothing.
 std::string ask_for_devices(const std::filesystem::path& worker,
                             const std::function<bool()>& keep_going);
 
