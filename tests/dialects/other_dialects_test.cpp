@@ -148,6 +148,21 @@ TEST(Segmind, ReadsItsFields) {
   EXPECT_EQ(request.reply, ReplyKind::JsonText);
 }
 
+TEST(Segmind, TakesNumbersAsTexts) {
+  const ImageRequest request = parse_as(segmind_dialect(), R"({
+      "prompt": "7", "samples": "1", "seed": "36446545871", "num_inference_steps": "20",
+      "guidance_scale": "9", "img_width": "512", "img_height": "640"})");
+
+  ASSERT_EQ(request.pictures.size(), 1u);
+  const GenerationRequest& picture = request.pictures[0];
+  EXPECT_EQ(picture.prompt, "7");
+  EXPECT_EQ(picture.seed, 36446545871u);
+  EXPECT_EQ(picture.steps, 20);
+  EXPECT_EQ(picture.guidance_scale, 9);
+  EXPECT_EQ(picture.width_px, 512);
+  EXPECT_EQ(picture.height_px, 640);
+}
+
 TEST(Segmind, RefusesWithTheFieldsName) {
   const BadBody cases[] = {
       {R"({})", ErrorCode::MissingField, "prompt"},
@@ -155,6 +170,14 @@ TEST(Segmind, RefusesWithTheFieldsName) {
       {R"({"prompt": "p", "samples": 2})", ErrorCode::InvalidValue, "samples"},
       {R"({"prompt": "p", "scheduler": "Euler b"})", ErrorCode::InvalidValue, "scheduler"},
       {R"({"prompt": "p", "scheduler": 1})", ErrorCode::InvalidValue, "scheduler"},
+      {R"({"prompt": "p", "seed": "seven"})", ErrorCode::InvalidValue, "seed"},
+      {R"({"prompt": "p", "seed": ""})", ErrorCode::InvalidValue, "seed"},
+      {R"({"prompt": "p", "guidance_scale": "9 or so"})", ErrorCode::InvalidValue,
+       "guidance_scale"},
+      {R"({"prompt": "p", "img_width": "true"})", ErrorCode::InvalidValue, "img_width"},
+      {R"({"prompt": "p", "num_inference_steps": "20.5"})", ErrorCode::InvalidValue,
+       "num_inference_steps"},
+      {R"({"prompt": "p", "img_height": "63"})", ErrorCode::InvalidValue, "img_height"},
       {R"({"prompt": "p", "img_height": 63})", ErrorCode::InvalidValue, "img_height"}};
 
   for (const BadBody& each : cases) expect_refused(segmind_dialect(), each);

@@ -248,6 +248,9 @@ Json openapi_schemas(const RequestRules& rules, const ModelInfo* model) {
   schemas["HuggingFaceRequest"] = object_schema(hugging_face_fields(), hugging_face);
   schemas["HuggingFaceRequest"]["required"] = Json::array({"inputs"});
   Json segmind = fields;
+  for (const char* each : {"num_images", "steps", "guidance_scale", "seed", "width", "height"}) {
+    segmind[each] = {{"anyOf", {fields[each], described(type("string"), "The number as text.")}}};
+  }
   segmind["scheduler"] = described(type("string"), "Segmind's name, or one of /v1/models.");
   schemas["SegmindRequest"] = object_schema(segmind_fields(), segmind);
   schemas["SegmindRequest"]["required"] = Json::array({"prompt"});
