@@ -7,6 +7,7 @@
 
 #include "routes/test_service.h"
 #include "service/routes/openapi.h"
+#include "service/routes/picture_reply.h"
 
 namespace ssd1b {
 namespace {
@@ -132,6 +133,33 @@ TEST(Routes, AClientThatIsGoneEndsItsPictures) {
 
   EXPECT_LT(Clock::now() - gone_at, std::chrono::milliseconds(150));
   service.wait_for_metric("ssd1b_cancelled_total{state=\"running\"} 1");
+}
+
+TEST(PictureReply, EncodesNothingThatNobodyWaitsForAnyMore) {
+  TestService service(TestService::Worker::NeverReady);
+  ImageRequest wanted;
+  wanted.pictures.resize(1);
+  wanted.timeout = std::chrono::seconds(60);
+  const auto encode = [&](ReplyTo kind, const HttpRequest& http) {
+    std::vector<GeneratedImage> pictures(1);
+    pictures.front().image = {1, 1, {7, 8, 9}};
+    try {
+      picture_reply(service.get(), native_dialect(), wanted, pictures, kind, http);
+    } catch (const Error& error) {
+      return std::string(name_of(error.code()));
+    }
+    return std::string("encoded");
+  };
+  const HttpRequest in_time = service.request("POST", "/generate-image");
+  HttpRequest late = in_time;
+  late.arrived_at -= wanted.timeout;
+  HttpRequest gone = in_time;
+  gone.is_client_gone = [] { return true; };
+
+  EXPECT_EQ(encode(ReplyTo::PictureRequest, in_time), "encoded");
+  EXPECT_EQ(encode(ReplyTo::PictureRequest, late), "deadline_exceeded");
+  EXPECT_EQ(encode(ReplyTo::PictureRequest, gone), name_of(ErrorCode::Cancelled));
+  EXPECT_EQ(encode(ReplyTo::JobRequest, late), "encoded") << "the time is that of its making";
 }
 
 TEST(Routes, ADeadlineThatPassesIsThatFault) {

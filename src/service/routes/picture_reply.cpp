@@ -77,6 +77,16 @@ std::string encoded(const Image& image, const ImageRequest& request,
                 request.embed_metadata ? picture_settings(picture, model) : "");
 }
 
+/// While it waits for its place among those who encode, nobody else looks.
+void check_wanted(const ImageRequest& request, const HttpRequest& http) {
+  if (http.is_client_gone && http.is_client_gone()) {
+    throw Error(ErrorCode::Cancelled, "the client went away");
+  }
+  if (Clock::now() < http.arrived_at + request.timeout) return;
+  throw Error(ErrorCode::DeadlineExceeded,
+              "the request was not answered within its timeout (timeout_ms)");
+}
+
 std::int64_t seconds_since_1970() {
   return std::chrono::duration_cast<std::chrono::seconds>(
              std::chrono::system_clock::now().time_since_epoch())
@@ -98,6 +108,7 @@ HttpReply picture_reply(const Service& service, const Dialect& dialect, const Im
     reply.prompt_token_limit = picture.prompt_token_limit;
     add_warnings(reply.warnings, picture.warnings);
     service.encoding().run([&] {
+      if (kind == ReplyTo::PictureRequest) check_wanted(request, http);
       const Clock::time_point began = Clock::now();
       reply.files.push_back({encoded(picture.image, request, request.pictures[i], reply.model),
                              request.pictures[i].seed, ""});

@@ -9,11 +9,13 @@
 namespace ssd1b {
 
 /// What is answered: the request for the pictures itself, or one for those of a job, which may come
-/// again after a failure. Only the first lets the pixels of a picture go once its file is there.
+/// again after a failure. Only the first lets the pixels of a picture go once its file is there,
+/// and ends where its time is up or its client gone.
 enum class ReplyTo { PictureRequest, JobRequest };
 
 /// The 200 of a request for pictures, as bytes or in the dialect's JSON: encodes the image files,
-/// which takes a while, on the calling thread. `http` is the request that is answered.
+/// which takes a while, on the calling thread. `http` is the request that is answered. Throws
+/// Error: DeadlineExceeded, Cancelled, OutOfMemory.
 HttpReply picture_reply(const Service& service, const Dialect& dialect, const ImageRequest& request,
                         std::vector<GeneratedImage>& pictures, ReplyTo kind,
                         const HttpRequest& http);
