@@ -62,6 +62,27 @@ struct KeyUse {
   int running = 0;
 };
 
+namespace {
+
+/// One request's place among its key's; given back when destroyed.
+class Place {
+ public:
+  Place(std::shared_ptr<KeyUse> use, std::shared_ptr<std::mutex> mutex)
+      : use_(std::move(use)), mutex_(std::move(mutex)) {}
+  ~Place() {
+    const std::lock_guard lock(*mutex_);
+    --use_->running;
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+
+ private:
+  std::shared_ptr<KeyUse> use_;
+  std::shared_ptr<std::mutex> mutex_;  // guards `running`
+};
+
+}  // namespace
+
 class ApiKeys::State {
  public:
   void replace(const std::vector<KeyEntry>& entries);
@@ -148,13 +169,13 @@ std::variant<KeyLease, KeyRefusal> ApiKeys::State::lend(const std::shared_ptr<Ke
     }
     use->bucket->take();
   }
-  if (!takes_place) return KeyLease{entry.name, nullptr};
-  ++use->running;
-  std::shared_ptr<void> place(nullptr, [use, mutex = mutex_](std::nullptr_t) {
-    const std::lock_guard lock(*mutex);
-    --use->running;
-  });
-  return KeyLease{entry.name, std::move(place)};
+  KeyLease lease{entry.name, nullptr};
+  if (takes_place) {
+    // The last call that may throw: a place must not be given back here, under the mutex.
+    lease.place = std::make_shared<Place>(use, mutex_);
+    ++use->running;
+  }
+  return lease;
 }
 
 ApiKeys::ApiKeys(std::filesystem::path path)
