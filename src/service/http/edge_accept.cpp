@@ -54,17 +54,15 @@ Listener::Refusal EdgeLoop::make_room_after(int accept_error) {
 
 void EdgeLoop::pause_accepting() {
   accept_pause_ = std::clamp(accept_pause_ * 2, kShortestPause, kLongestPause);
-  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, listener_.fd(), nullptr);
+  // It stays in the set: adding it again might find no memory.
+  watch_for(listener_.fd(), EPOLL_CTL_MOD, 0);
   accept_again_at_ = now_ + accept_pause_;
   next_expiry_ = std::min(next_expiry_, accept_again_at_);
 }
 
 void EdgeLoop::accept_again() {
   accept_again_at_ = Clock::time_point::max();
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.fd = listener_.fd();
-  epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, listener_.fd(), &event);
+  if (!watch_for(listener_.fd(), EPOLL_CTL_MOD, EPOLLIN)) pause_accepting();
 }
 
 void EdgeLoop::admit(AcceptedSocket accepted) {

@@ -38,11 +38,11 @@ EdgeLoop::EdgeLoop(Listener listener, const EdgeSettings& settings, const Reques
   if (!epoll_.is_open()) {
     throw Error(ErrorCode::SystemRefused, "the system gave no epoll descriptor");
   }
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.fd = wake_up_.fd();
-  epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_up_.fd(), &event);
-  accept_again();
+  for (const int fd : {wake_up_.fd(), listener_.fd()}) {
+    if (!watch_for(fd, EPOLL_CTL_ADD, EPOLLIN)) {
+      throw Error(ErrorCode::SystemRefused, "the system lets epoll watch no listener");
+    }
+  }
   // Giving a connection back must not fail for want of memory.
   handled_.reserve(static_cast<std::size_t>(settings.max_connections));
   taken_back_.reserve(static_cast<std::size_t>(settings.max_connections));
@@ -138,13 +138,18 @@ void EdgeLoop::handle_event(int fd) {
   watch(connection, EPOLL_CTL_MOD);
 }
 
+bool EdgeLoop::watch_for(int fd, int operation, std::uint32_t events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.fd = fd;
+  return epoll_ctl(epoll_.get(), operation, fd, &event) == 0;
+}
+
 /// Every event is asked for again: a connection that is handled must not wake the loop. False where
 /// the connection had to be dropped.
 bool EdgeLoop::watch(Connection& connection, int operation) {
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT;
-  event.data.fd = connection.fd();
-  if (epoll_ctl(epoll_.get(), operation, connection.fd(), &event) == 0) return true;
+  const std::uint32_t events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT;
+  if (watch_for(connection.fd(), operation, events)) return true;
   drop(connection);
   return false;
 }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -33,7 +34,7 @@ struct EdgeSettings {
 /// closes. Slow and idle clients cost a table entry, no thread. Thread-safe.
 class EdgeLoop {
  public:
-  /// Serves at once. `answerer` and `threads` must outlive it.
+  /// Serves at once. `answerer` and `threads` must outlive it. Throws Error(SystemRefused).
   EdgeLoop(Listener listener, const EdgeSettings& settings, const RequestAnswerer& answerer,
            RequestThreads& threads, RequestThreads& management_threads);
   ~EdgeLoop();  // stop()
@@ -88,6 +89,7 @@ class EdgeLoop {
   void begin_draining();
   void begin_stopping();
 
+  bool watch_for(int fd, int operation, std::uint32_t events);
   bool watch(Connection& connection, int operation);
   EdgeCounters& changed_counters();
   void report_counters();
