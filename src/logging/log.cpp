@@ -135,7 +135,10 @@ void log_at(const LevelName& level, std::string_view what, LogFields fields) noe
     if (to.pool == nullptr) return;
     const auto now = std::chrono::system_clock::now();
     const std::uint64_t drops = to.drops();
-    const std::uint64_t reported = state.reported_drops.exchange(drops);
+    // Another thread may have counted, and reported, more since.
+    std::uint64_t reported = state.reported_drops;
+    while (drops > reported && !state.reported_drops.compare_exchange_weak(reported, drops)) {
+    }
     if (drops > reported) {
       const LogFields count = {{"count", drops - reported}};
       enqueue(to, state.format, {now, "warn", "log records were dropped", count}, kLevels[1]);

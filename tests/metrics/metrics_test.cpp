@@ -2,9 +2,11 @@
 
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <cerrno>
 #include <set>
 #include <sstream>
+#include <thread>
 
 namespace ssd1b {
 namespace {
@@ -116,6 +118,24 @@ TEST(Metrics, FollowsTheCountsOfTheListener) {
   EXPECT_THAT(text, HasSubstr("\nssd1b_connections_refused_total 2\n"));
   EXPECT_THAT(text, HasSubstr("\nssd1b_connections_evicted_total 1\n"));
   EXPECT_THAT(text, HasSubstr("\nssd1b_accept_errors_total{errno=\"EMFILE\"} 5\n"));
+}
+
+TEST(Metrics, CountsADroppedLogRecordOnceWhoeverAsks) {
+  for (int round = 0; round < 2000; ++round) {
+    Metrics metrics;
+    std::atomic<int> waiting{2};
+    const auto scrape = [&] {
+      --waiting;
+      while (waiting > 0) {
+      }
+      metrics.set_dropped_log_records(7);
+    };
+    std::thread other(scrape);
+    scrape();
+    other.join();
+
+    ASSERT_THAT(metrics.text(), HasSubstr("\nssd1b_log_records_dropped_total 7\n"));
+  }
 }
 
 TEST(Metrics, IsWhatAScraperReads) {

@@ -7,6 +7,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <cstring>
+#include <mutex>
 
 namespace ssd1b {
 namespace {
@@ -68,7 +69,7 @@ Family<Histogram>& histograms(prometheus::Registry& registry, const char* name, 
   return prometheus::BuildHistogram().Name(name).Help(help).Register(registry);
 }
 
-/// A counter whose count is kept elsewhere. One thread only.
+/// A counter whose count is kept elsewhere. One thread at a time.
 void raise_to(Counter& counter, std::uint64_t count) {
   counter.Increment(static_cast<double>(count) - counter.Value());
 }
@@ -117,6 +118,7 @@ struct Metrics::Series {
   Family<Counter>& accept_errors =
       counters(registry, "ssd1b_accept_errors_total", "Failures of accept() by errno");
 
+  std::mutex dropped_log_records_mutex;  // every scrape raises the counter, on its own thread
   Counter& dropped_log_records =
       counters(registry, "ssd1b_log_records_dropped_total",
                "Log records that were lost: standard error took them too slowly or not at all")
@@ -195,6 +197,7 @@ void Metrics::set_connections(const ConnectionCounts& counts) {
 }
 
 void Metrics::set_dropped_log_records(std::uint64_t count) {
+  const std::lock_guard lock(series_->dropped_log_records_mutex);
   raise_to(series_->dropped_log_records, count);
 }
 
