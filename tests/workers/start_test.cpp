@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <ctime>
 #include <fstream>
 #include <sstream>
 
@@ -75,6 +76,17 @@ TEST_F(WorkerStartTest, FiveStartsThatFailInARowAreEnough) {
   EXPECT_NE(std::string(error.what()).find("five times"), std::string::npos) << error.what();
   EXPECT_NE(std::string(error.what()).find("exit status 1"), std::string::npos) << error.what();
   EXPECT_EQ(restarts("crash"), 5);
+}
+
+TEST_F(WorkerStartTest, AServiceThatHasGivenUpIsIdle) {
+  variables.set("SSD1B_FAKE_LOAD_STATUS", "65");
+  start();
+  fatal_error();
+
+  const std::clock_t began = std::clock();
+  std::this_thread::sleep_for(milliseconds(300));
+
+  EXPECT_LT(std::clock() - began, CLOCKS_PER_SEC / 10);
 }
 
 TEST_F(WorkerStartTest, FourStartsThatFailAreNot) {

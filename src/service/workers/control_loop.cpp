@@ -190,9 +190,12 @@ Clock::time_point ControlLoop::next_event() const {
   const Clock::time_point now = Clock::now();
   Clock::time_point next = Clock::time_point::max();
   if (const auto deadline = desk_.next_deadline()) next = std::min(next, *deadline);
+  const bool may_start = !desk_.fatal();
   for (const auto& worker : workers_) {
     if (worker->phase() == DeviceWorker::Phase::Ending) next = std::min(next, now + kReap);
-    if (worker->phase() == DeviceWorker::Phase::Down) next = std::min(next, worker->starts_at());
+    if (worker->phase() == DeviceWorker::Phase::Down && may_start) {
+      next = std::min(next, worker->starts_at());
+    }
     if (const auto hangs_at = worker->watch().hangs_at()) next = std::min(next, *hangs_at);
   }
   return next;
