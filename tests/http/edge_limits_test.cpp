@@ -70,7 +70,7 @@ TEST(EdgeDeadlines, EndASlowBodyOfEitherFraming) {
 TEST(EdgeDeadlines, GiveABodyTheTimeOfItsSize) {
   const EdgeServer server([](HttpServerOptions& options) {
     shorten(options);
-    options.deadlines.body_bytes_per_s = 100;
+    options.deadlines.transfer_bytes_per_s = 100;
   });
   RawClient client(server.port());
   client.send("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 100\r\n\r\n");

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace ssd1b {
@@ -19,15 +20,17 @@ bool send_now(int fd, const std::string& bytes) {
 }
 
 std::size_t send_patiently(int fd, const char* data, std::size_t size,
-                           std::chrono::milliseconds patience) {
+                           std::chrono::milliseconds patience, std::size_t bytes_per_s) {
   using Clock = std::chrono::steady_clock;
   Clock::time_point deadline = Clock::now() + patience;
+  const std::chrono::milliseconds transfer(1000 * size / bytes_per_s);
+  const Clock::time_point last_deadline = deadline + transfer;
   std::size_t sent = 0;
   while (sent < size) {
     const ssize_t taken = send(fd, data + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (taken > 0) {
       sent += static_cast<std::size_t>(taken);
-      deadline = Clock::now() + patience;
+      deadline = std::min(Clock::now() + patience, last_deadline);
       continue;
     }
     if (taken < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) break;

@@ -48,10 +48,10 @@ struct Connection {
 /// Sends what fits without blocking; whether that was all.
 bool send_now(int fd, const std::string& bytes);
 
-/// Sends everything, or less where the client took no byte for `patience` or is gone; how much.
-/// Blocks.
+/// Sends everything, or less where the client took no byte for `patience`, took longer than that
+/// and the time of all bytes at `bytes_per_s`, or is gone; how much. Blocks.
 std::size_t send_patiently(int fd, const char* data, std::size_t size,
-                           std::chrono::milliseconds patience);
+                           std::chrono::milliseconds patience, std::size_t bytes_per_s);
 
 /// Whether the client has closed its sending side or the connection. Bytes that it sent before do
 /// not hide it.

@@ -200,7 +200,7 @@ void EdgeLoop::wait_for_bytes(Connection& connection) {
     const RequestHead& head = connection.reader.head();
     const std::size_t bytes =
         head.is_chunked ? connection.reader.body_bytes() : head.content_length;
-    const std::chrono::milliseconds transfer(1000 * bytes / deadlines.body_bytes_per_s);
+    const std::chrono::milliseconds transfer(1000 * bytes / deadlines.transfer_bytes_per_s);
     set_deadline(connection, connection.body_began_at + deadlines.body + transfer);
   } else if (!connection.reader.is_untouched() && connection.phase != Phase::Head) {
     // A fresh connection's time began when it was opened.

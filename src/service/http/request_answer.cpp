@@ -120,7 +120,8 @@ bool RequestAnswerer::answer(Connection& connection, const std::function<bool()>
   const RequestHead& head = connection.reader.head();
   const auto frame = [&] { return frame_of(connection, head.keeps_alive && may_keep()); };
   const auto send = [&](const char* data, std::size_t size) {
-    return send_patiently(connection.fd(), data, size, deadlines_.reply);
+    return send_patiently(connection.fd(), data, size, deadlines_.reply,
+                          deadlines_.transfer_bytes_per_s);
   };
   const auto handle = [&] {
     HttpReply reply = run_handler(connection);
