@@ -174,13 +174,20 @@ TEST(EveryScheduler, RefusesAnAnswerThatWasNotAskedFor) {
   EXPECT_THROW(scheduler->feed(scheduler->latents()), Error);
 }
 
-TEST(EveryScheduler, KeepsAPictureOfHowFarItIs) {
-  const auto scheduler = stable_diffusion().make("euler", start_of(5));
-  EXPECT_TRUE(scheduler->denoised().equal(scheduler->latents()));
-  const at::Tensor before = scheduler->latents();
+void expect_a_picture_of_how_far_it_is(const SchedulerChoice& choice, const std::string& name) {
+  const auto scheduler = choice.make(name, start_of(5));
+  EXPECT_TRUE(scheduler->denoised().equal(scheduler->latents())) << name;
   scheduler->feed(at::full({1, 4, 4, 4}, 0.1));
-  EXPECT_LT(scheduler->denoised().max().item<double>(), before.max().item<double>());
-  EXPECT_FALSE(scheduler->denoised().equal(scheduler->latents()));
+  EXPECT_FALSE(scheduler->denoised().equal(scheduler->latents())) << name;
+}
+
+TEST(EveryScheduler, KeepsAPictureOfHowFarItIs) {
+  const SchedulerChoice choice = stable_diffusion();
+  for (const SchedulerInfo& info : choice.list()) {
+    expect_a_picture_of_how_far_it_is(choice, info.name);
+  }
+  const char* predicts_noise = R"({"predict_x0": false})";
+  expect_a_picture_of_how_far_it_is(choice_of("UniPCMultistepScheduler", predicts_noise), "unipc");
 }
 
 }  // namespace

@@ -120,11 +120,11 @@ class Pndm final : public TimestepSampler {
   }
 
   /// Formula (9) of arXiv 2202.09778.
-  at::Tensor moved(const at::Tensor& sample, double from, double to,
-                   const at::Tensor& answer) const {
+  at::Tensor moved(const at::Tensor& sample, double from, double to, const at::Tensor& answer) {
     const at::Tensor alpha = table_entry(from);
     const at::Tensor alpha_to = alpha_product(to);
     const at::Tensor epsilon = epsilon_of(sample, answer, {}, alpha);
+    predicted((sample - (1 - alpha).sqrt() * epsilon) / alpha.sqrt());
     const at::Tensor width =
         alpha * (1 - alpha_to).sqrt() + (alpha * (1 - alpha) * alpha_to).sqrt();
     return (alpha_to / alpha).sqrt() * sample - (alpha_to - alpha) * epsilon / width;

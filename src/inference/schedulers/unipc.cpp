@@ -44,9 +44,9 @@ class UniPc final : public SolverSampler {
 
  private:
   at::Tensor step(const at::Tensor& model_output) override {
-    const at::Tensor converted = config_.predict_x0
-                                     ? predicted(original_of(latents(), model_output))
-                                     : epsilon_of(latents(), model_output);
+    const at::Tensor original = predicted(original_of(latents(), model_output));
+    const at::Tensor converted =
+        config_.predict_x0 ? original : epsilon_of(latents(), model_output);
     at::Tensor sample = latents();
     if (is_corrected()) sample = corrected(converted);
     outputs_.push_back(converted);
