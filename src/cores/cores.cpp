@@ -39,13 +39,20 @@ int physical_cores() {
   return std::max(1, static_cast<int>(cores.size()));
 }
 
-/// CPUs a cgroup-v2 group may use, `quota period` in its cpu.max; infinite where there is no limit.
-double cpu_limit_of(const std::string& group) {
-  std::istringstream line(first_line("/sys/fs/cgroup" + group + "/cpu.max"));
+/// CPUs that "quota period" allows; infinite for any other text.
+double cpus_in(const std::string& limit) {
+  std::istringstream line(limit);
   double quota_us = 0.0;
   double period_us = 0.0;
-  if (line >> quota_us >> period_us && period_us > 0.0) return quota_us / period_us;
-  return std::numeric_limits<double>::infinity();  // "max", or no such file
+  if (line >> quota_us >> period_us && quota_us > 0.0 && period_us > 0.0) {
+    return quota_us / period_us;
+  }
+  return std::numeric_limits<double>::infinity();
+}
+
+/// CPUs a cgroup-v2 group may use; "max", or no such file: no limit.
+double cpu_limit_of(const std::string& group) {
+  return cpus_in(first_line("/sys/fs/cgroup" + group + "/cpu.max"));
 }
 
 /// The lowest limit of this process's control groups, cgroup v2 and v1.
@@ -59,12 +66,9 @@ double control_group_limit() {
       limit = std::min(limit, cpu_limit_of(group));
     }
   }
-  const std::string quota_us = first_line("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
+  const std::string quota_us = first_line("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");  // -1: none
   const std::string period_us = first_line("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  if (!quota_us.empty() && !period_us.empty() && quota_us.front() != '-') {
-    limit = std::min(limit, std::stod(quota_us) / std::stod(period_us));
-  }
-  return limit;
+  return std::min(limit, cpus_in(quota_us + " " + period_us));
 }
 
 }  // namespace

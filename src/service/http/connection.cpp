@@ -34,11 +34,10 @@ std::size_t send_patiently(int fd, const char* data, std::size_t size,
       continue;
     }
     if (taken < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) break;
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
     if (left <= 0) break;
     pollfd waits{fd, POLLOUT, 0};
-    poll(&waits, 1, static_cast<int>(left) + 1);
+    poll(&waits, 1, static_cast<int>(left));
   }
   return sent;
 }

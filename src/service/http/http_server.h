@@ -22,7 +22,7 @@ struct EdgeDeadlines {
   std::chrono::milliseconds body{10000};         // all of it, and the time of its bytes at
   std::size_t transfer_bytes_per_s = 64 * 1024;  // this speed
   std::chrono::milliseconds idle{75000};         // between two requests
-  std::chrono::milliseconds reply{30000};        // without a byte of it taken; all of it as a body
+  std::chrono::milliseconds reply{30000};        // without a byte taken; each write of it as a body
   std::chrono::milliseconds linger{1000};        // without a byte, after a reply that closes
   std::chrono::milliseconds linger_total{5000};  // however much still comes
   std::chrono::milliseconds ending{1000};        // what is handled when the service stops, at least

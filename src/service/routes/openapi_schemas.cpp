@@ -248,8 +248,10 @@ Json openapi_schemas(const RequestRules& rules, const ModelInfo* model) {
   schemas["HuggingFaceRequest"] = object_schema(hugging_face_fields(), hugging_face);
   schemas["HuggingFaceRequest"]["required"] = Json::array({"inputs"});
   Json segmind = fields;
+  Json number_as_text = described(type("string"), "The number as text.");
+  number_as_text["pattern"] = R"(^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$)";
   for (const char* each : {"num_images", "steps", "guidance_scale", "seed", "width", "height"}) {
-    segmind[each] = {{"anyOf", {fields[each], described(type("string"), "The number as text.")}}};
+    segmind[each] = {{"anyOf", {fields[each], number_as_text}}};
   }
   segmind["scheduler"] = described(type("string"), "Segmind's name, or one of /v1/models.");
   schemas["SegmindRequest"] = object_schema(segmind_fields(), segmind);

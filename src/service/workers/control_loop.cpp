@@ -99,6 +99,7 @@ void ControlLoop::make_workers() {
   };
   const bool has_driver = tuning_.has_gpu_driver.value_or(may_have_gpu_driver());
   const DeviceChoice choice = choose_devices(options_.pipeline.device, has_driver, list);
+  if (is_stopping_) return;
   for (const std::string& warning : choice.warnings) {
     log_warn("device is left out", {{"reason", warning}});
   }
