@@ -11,6 +11,9 @@ import numpy as np
 MIN_PSNR_DB = 78.0
 MAX_PIXEL_LEVELS = 1
 MAX_LATENT_STDS = 1e-4
+# A trained model can make more of float32's rounding than that, the oracle's own too: then ours may be
+# this many times as far from float64 as the oracle's is (1.4 and 1.5 were measured).
+MAX_TIMES_OF_ROUNDING = 3
 
 
 @dataclass
@@ -22,12 +25,12 @@ class Difference:
     latent_stds: float  # the largest difference, in standard deviations of the oracle's latents
 
     @property
+    def has_equal_picture(self):
+        return self.psnr_db >= MIN_PSNR_DB and self.pixel_levels <= MAX_PIXEL_LEVELS
+
+    @property
     def is_within(self):
-        return (
-            self.psnr_db >= MIN_PSNR_DB
-            and self.pixel_levels <= MAX_PIXEL_LEVELS
-            and self.latent_stds <= MAX_LATENT_STDS
-        )
+        return self.has_equal_picture and self.latent_stds <= MAX_LATENT_STDS
 
 
 def compare(picture, latents, oracle_picture, oracle_latents):
