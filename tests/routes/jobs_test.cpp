@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,16 @@ ImageRequest one_picture() {
   request.pictures.resize(1);
   return request;
 }
+
+/// A job in a store, and its picture, which no worker makes.
+struct JobOfOnePicture {
+  TestService service{TestService::Worker::NeverReady};
+  JobStore store{service.get().dispatcher(), service.get().metrics()};
+  std::shared_ptr<TrackedJob> job = store.add("", one_picture());
+  std::shared_ptr<Job> picture = std::make_shared<Job>(1, GenerationRequest(), JobTicket());
+
+  JobOfOnePicture() { job->follow({picture}); }
+};
 
 TEST(JobStore, AnotherClientsJobIsNotThere) {
   TestService service(TestService::Worker::NeverReady);
@@ -91,11 +102,9 @@ TEST(JobStore, CountsWhatItRefuses) {
 }
 
 TEST(TrackedJob, EventsAreNumberedAndStepsNeverGoBack) {
-  TestService service(TestService::Worker::NeverReady);
-  JobStore store(service.get().dispatcher(), service.get().metrics());
-  const auto job = store.add("", one_picture());
-  const auto picture = std::make_shared<Job>(1, GenerationRequest(), JobTicket());
-  job->follow({picture});
+  const JobOfOnePicture held;
+  TrackedJob* job = held.job.get();
+  Job* picture = held.picture.get();
   picture->start();
   picture->progress(1, 3);
   picture->progress(2, 3);
@@ -143,11 +152,9 @@ TEST(TrackedJob, SeveralPicturesAreOneJob) {
 }
 
 TEST(TrackedJob, AnAnswerThatFailedIsMadeAgainOfTheSamePictures) {
-  TestService service(TestService::Worker::NeverReady);
-  JobStore store(service.get().dispatcher(), service.get().metrics());
-  const auto job = store.add("", one_picture());
-  const auto picture = std::make_shared<Job>(1, GenerationRequest(), JobTicket());
-  job->follow({picture});
+  const JobOfOnePicture held;
+  TrackedJob* job = held.job.get();
+  Job* picture = held.picture.get();
   GeneratedImage image;
   image.image = {1, 1, {7, 8, 9}};
   picture->succeed(image);

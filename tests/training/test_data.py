@@ -141,7 +141,6 @@ def test_there_are_no_two_of_what_cannot_be_counted():
     assert not by_name["cup of coffee"].is_countable  # one of its words is "coffee"
 
 
-@torch.no_grad()
 def test_timesteps_are_one_of_each_part_of_the_thousand():
     drawn = stratified_timesteps(64, random.Random(1))
 
@@ -149,6 +148,7 @@ def test_timesteps_are_one_of_each_part_of_the_thousand():
     assert all(part * 1000 // 64 <= each <= (part + 1) * 1000 / 64 for part, each in enumerate(sorted(drawn)))
 
 
+@torch.no_grad()
 def test_whitening_makes_white_zero_and_changes_no_picture():
     torch.manual_seed(0)
     vae = make_vae((16, 16, 16, 32), latent_channels=8, size_px=64).eval()
