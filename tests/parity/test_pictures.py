@@ -21,6 +21,7 @@ from diffusers import (
     StableDiffusionXLPipeline,
     UniPCMultistepScheduler,
 )
+from diffusers.models.attention_processor import AttnProcessor
 from PIL import Image
 from programs import BIN_DIR
 
@@ -157,8 +158,19 @@ def test_picture_equals_the_oracles(model, case, model_folder, oracle, tmp_path)
     assert difference.has_equal_picture, difference
     if not difference.is_within:
         exact = exactly_theirs(oracle(model), request)
-        rounding = compare(their_picture, their_latents, *exact).latent_stds
+        rounding = max(compare(*each, *exact).latent_stds for each in in_other_orders(oracle(model), request))
         assert compare(picture, latents, *exact).latent_stds <= MAX_TIMES_OF_ROUNDING * rounding, difference
+
+
+def in_other_orders(pipe, request):
+    """What diffusers makes in float32 where sums are taken in another order, each as good as the next."""
+    yield theirs(pipe, request)
+    plain = copy.deepcopy(pipe)
+    plain.unet.set_attn_processor(AttnProcessor())
+    yield theirs(plain, request)
+    other = copy.deepcopy(pipe)
+    other.unet.to(memory_format=torch.channels_last)
+    yield theirs(other, request)
 
 
 def exactly_theirs(pipe, request):
