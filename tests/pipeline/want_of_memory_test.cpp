@@ -1,6 +1,7 @@
 // What becomes of pictures when the device's memory runs out in a unit of work. The error comes out
 // of a network's tick, on the CPU; pictures share calls here as they do on CUDA.
 #include <ATen/Parallel.h>
+#include <c10/core/CPUAllocator.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/util/Exception.h>
 #include <gtest/gtest.h>
@@ -38,6 +39,28 @@ class FailingEngine {
   int failures = 0;
   std::function<void()> fail;
   std::unique_ptr<Pipeline> pipeline;
+};
+
+/// The CPU's allocator while one of these lives; the allocation after `left` more finds no memory.
+class FailingAllocator : public c10::Allocator {
+ public:
+  FailingAllocator() { c10::SetCPUAllocator(this, /*priority=*/1); }
+  ~FailingAllocator() override {
+    c10::SetCPUAllocator(c10::GetDefaultCPUAllocator(), /*priority=*/1);
+  }
+
+  c10::DataPtr allocate(std::size_t bytes) override {
+    TORCH_CHECK_WITH(OutOfMemoryError, left-- != 0, "DefaultCPUAllocator: not enough memory");
+    return c10::GetDefaultCPUAllocator()->allocate(bytes);
+  }
+  c10::DeleterFnPtr raw_deleter() const override {
+    return c10::GetDefaultCPUAllocator()->raw_deleter();
+  }
+  void copy_data(void* to, const void* from, std::size_t bytes) const override {
+    default_copy_data(to, from, bytes);
+  }
+
+  int left = -1;  // below 0: none fails
 };
 
 struct Wanted {
@@ -150,6 +173,25 @@ TEST_F(WantOfMemoryTest, ADecodeAndAnEncodingAreTriedOnceMore) {
   EXPECT_EQ(engine().failures, 0);
   ASSERT_EQ(got.size(), 1u);
   EXPECT_EQ(got.at(1).image.rgb, wanted.at(1).image.rgb);
+}
+
+TEST_F(WantOfMemoryTest, APictureThatCannotBeginIsTriedOnceMoreWithTheSameNoise) {
+  constexpr int kSome = 1 << 20;
+  const Wanted wanted{/*width_px=*/64, /*steps=*/1};
+  FailingAllocator allocator;
+  allocator.left = kSome;
+  admit(1, wanted);
+  const int all = kSome - allocator.left;
+  const auto picture = finish_all();
+
+  // Those after the text encoders: noise, latents, times.
+  for (int before = all - 12; before < all; ++before) {
+    allocator.left = before;
+    admit(1, wanted);
+    EXPECT_LT(allocator.left, 0) << before;
+    allocator.left = -1;
+    EXPECT_EQ(finish_all().at(1).image.rgb, picture.at(1).image.rgb) << before;
+  }
 }
 
 TEST_F(WantOfMemoryTest, AnotherFaultIsNotTriedAgain) {

@@ -8,12 +8,7 @@
 namespace ssd1b {
 
 Picture::Picture(PictureId id, const GenerationRequest& request, const Model& model)
-    : id_(id),
-      request_(request),
-      model_(model),
-      work_(work_of(request, model.info)),
-      // The generator of torch.Generator("cpu").manual_seed(seed).
-      generator_(at::make_generator<at::CPUGeneratorImpl>(request.seed)) {}
+    : id_(id), request_(request), model_(model), work_(work_of(request, model.info)) {}
 
 int Picture::calls_left() const {
   return stage_ == Stage::Decode ? 0 : work_.unet_calls - calls_done_;
@@ -34,6 +29,8 @@ at::Tensor Picture::draw_noise(at::ScalarType dtype) {
 
 void Picture::begin(std::shared_ptr<const PromptEncoding> encoding) {
   encoding_ = std::move(encoding);
+  // That of torch.Generator("cpu").manual_seed(seed); new each time, as begin may be tried again.
+  generator_ = at::make_generator<at::CPUGeneratorImpl>(request_.seed);
   SchedulerStart start;
   start.steps = request_.steps;
   start.noise = draw_noise(model_.precision.networks);

@@ -23,7 +23,8 @@ class Picture {
   /// In steps of the request, whatever UNet calls its scheduler makes of them.
   PictureProgress progress() const;
 
-  /// Draws the noise and takes its encoding; afterwards it is ready for the first UNet call.
+  /// Draws the noise and takes its encoding; afterwards it is ready for the first UNet call. May be
+  /// called again where it threw.
   void begin(std::shared_ptr<const PromptEncoding> encoding);
   const UNetConditioning& conditioning() const { return encoding_->conditioning; }
   /// The next UNet call: latents for each of its rows [rows, C, h, w], scaled, and their times

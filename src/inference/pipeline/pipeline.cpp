@@ -203,9 +203,7 @@ void Pipeline::forget_shared() {
 void Pipeline::encode(Picture& picture) {
   forget_shared();
   const auto begin = Stopwatch::now();
-  std::shared_ptr<const PromptEncoding> encoding;
-  with_memory([&] { encoding = prompts_.encode(picture.request()); });
-  picture.begin(std::move(encoding));
+  with_memory([&] { picture.begin(prompts_.encode(picture.request())); });
   turns_.served(picture.id());
   picture.timings.text_encoder_ms += ms_since(begin);
 }
