@@ -19,16 +19,16 @@ namespace {
 class ArrangeAll : public ParameterVisitor {
  public:
   void visit(const std::string&, Parameter& parameter) override {
-    if (parts_.count(&parameter) == 0) arrange_(parameter);
+    if (parts_.count(&parameter) == 0) arranger_.arrange(parameter, /*is_packed=*/false);
   }
 
   void stack(Parameter& whole, std::initializer_list<Parameter*> parts) override {
-    arrange_(whole);
+    arranger_.arrange(whole, /*is_packed=*/false);
     parts_.insert(parts);
   }
 
  private:
-  WeightArranger arrange_;
+  WeightArranger arranger_;
   std::set<Parameter*> parts_;
 };
 

@@ -97,7 +97,8 @@ class Probe {
     LoadOptions load = more;
     load.dtype = dtype_;
     load.device = device_;
-    if (!options_.plain) load.on_filled = WeightArranger();
+    WeightArranger arranger;
+    if (!options_.plain) load.arranger = &arranger;
     fill_parameters(plan_parameters(model_.weights(component), walk, load), load);
     NamedTensors results;
     for (int i = 0; i < options_.repeat; ++i) {

@@ -200,15 +200,31 @@ TEST(Bind, ReadsAMatrixTheOtherWayRound) {
   EXPECT_TRUE(at::equal(parameter.value, counting({2, 3}, 0).t()));
 }
 
+/// Does with each parameter what it is told, once it is filled.
+class AfterFilling : public Arranger {
+ public:
+  explicit AfterFilling(std::function<void(Parameter&)> act) : act_(std::move(act)) {}
+
+  std::optional<RowPacking> packing_of(const Parameter&, at::ScalarType,
+                                       const c10::Device&) override {
+    return std::nullopt;
+  }
+  void arrange(Parameter& parameter, bool) override { act_(parameter); }
+
+ private:
+  std::function<void(Parameter&)> act_;
+};
+
 TEST_F(BindTest, AFilledParameterOrStackMayGetAnotherForm) {
-  LoadOptions options;
   std::vector<Parameter*> filled;
-  options.on_filled = [&](Parameter& parameter) {
+  AfterFilling arranger([&](Parameter& parameter) {
     filled.push_back(&parameter);
     if (&parameter != &module_.to_qkv) return;
     parameter.arranged = {parameter.value.clone()};
     parameter.value.reset();
-  };
+  });
+  LoadOptions options;
+  options.arranger = &arranger;
 
   load(options);
 
@@ -244,8 +260,9 @@ TEST(Bind, HoldsWeightsInMemoryOnceAlsoWhereTheyChangeTheirForm) {
                                8 + header.size() + kTensors * kRows * kColumns * 2);
   const auto weights = collect_weights("unet", {SafetensorsFile::open(folder / "a.safetensors")});
   std::vector<Parameter> parameters(kTensors, Parameter({kRows, kColumns}));
+  AfterFilling arranger([](Parameter& parameter) { parameter.value = parameter.value.clone(); });
   LoadOptions options;
-  options.on_filled = [](Parameter& parameter) { parameter.value = parameter.value.clone(); };
+  options.arranger = &arranger;
   std::ofstream("/proc/self/clear_refs") << "5";  // the peak counts from here
   const std::int64_t before = peak_kib();
 

@@ -45,12 +45,44 @@ bool is_upsampled_at_once(const Parameter& parameter, const c10::Device& device,
          can_cuda_interleave(device, dtype, parameter.shape.front());
 }
 
+/// Of each product that is made with a parameter, as products_of has them.
+std::vector<std::int64_t> product_shape(const Parameter& parameter) {
+  std::vector<std::int64_t> shape = parameter.shape;
+  if (parameter.use == ParameterUse::Gated) shape[0] /= 2;
+  if (shape.size() == 4 && shape[2] == 1) shape.resize(2);  // a matrix of every pixel
+  return shape;
+}
+
+/// The weights of those products, [outputs, inputs] or [Cout, Cin, k, k].
+std::vector<at::Tensor> products_of(const Parameter& parameter) {
+  const at::Tensor& value = parameter.value;
+  if (parameter.use == ParameterUse::Gated) return value.chunk(2);
+  return {value.dim() == 4 && value.size(2) == 1 ? value.flatten(1) : value};
+}
+
 }  // namespace
 
-void WeightArranger::operator()(Parameter& parameter) {
+std::optional<RowPacking> WeightArranger::packing_of(const Parameter& parameter,
+                                                     at::ScalarType dtype,
+                                                     const c10::Device& device) {
+  if (!device.is_cpu() || parameter.use == ParameterUse::Other) return std::nullopt;
+  const auto known = layouts_.find({product_shape(parameter), dtype});
+  if (known == layouts_.end() || !known->second) return std::nullopt;
+  const PackedLayout& layout = *known->second;  // a map's elements stay where they are
+  return RowPacking{layout.rows(),
+                    [&layout](const void* plain, void* packed) { layout.pack(plain, packed); }};
+}
+
+void WeightArranger::arrange(Parameter& parameter, bool is_packed) {
   const at::Tensor& value = parameter.value;
   if (parameter.use == ParameterUse::Other) return;
-  if (is_upsampled_at_once(parameter, value.device(), value.scalar_type())) {
+  if (is_packed) {
+    const auto& layout = layouts_.at({product_shape(parameter), value.scalar_type()});
+    for (const at::Tensor& each : products_of(parameter)) {
+      parameter.arranged.push_back(layout->tensor_of(each));
+    }
+    parameter.memory = value;
+  } else if (is_upsampled_at_once(parameter, value.device(), value.scalar_type())) {
     const at::Tensor all = at::cat(upsampling_kernels(value));  // [4 Cout, Cin, 2, 2]
     parameter.arranged = {value, all.contiguous(at::MemoryFormat::ChannelsLast)};
   } else if (value.device().is_cpu() && has_onednn(value.scalar_type())) {
@@ -73,29 +105,35 @@ std::int64_t arranged_elements(const Parameter& parameter, const c10::Device& de
 }
 
 std::vector<at::Tensor> WeightArranger::forms_of(const Parameter& parameter) {
-  const at::Tensor& weight = parameter.value;
-  if (parameter.use == ParameterUse::Matrix) return {onednn_matrix(weight, kRows)};
-  if (parameter.use == ParameterUse::Gated) {
-    const std::vector<at::Tensor> halves = weight.chunk(2);
-    return {onednn_matrix(halves[0], kRows), onednn_matrix(halves[1], kRows)};
+  std::vector<at::Tensor> forms;
+  for (const at::Tensor& weight : products_of(parameter)) {
+    forms.push_back(weight.dim() == 2 ? matrix_of(weight)
+                                      : kernel_of(weight, (weight.size(2) - 1) / 2));
   }
-  if (weight.size(2) == 1) return {onednn_matrix(weight.flatten(1), kRows)};  // of every pixel
-  std::vector<at::Tensor> forms{kernel_of(weight, (weight.size(2) - 1) / 2)};
   if (parameter.use == ParameterUse::Upsampling) {
-    for (const at::Tensor& kernel : upsampling_kernels(weight)) {
+    for (const at::Tensor& kernel : upsampling_kernels(parameter.value)) {
       forms.push_back(kernel_of(kernel, /*padding=*/1));
     }
   }
   return forms;
 }
 
+/// Remembers the layout for others of the shape.
+at::Tensor WeightArranger::matrix_of(const at::Tensor& weight) {
+  const at::Tensor form = onednn_matrix(weight, kRows);
+  const auto [layout, is_new] = layouts_.try_emplace({weight.sizes().vec(), weight.scalar_type()});
+  if (is_new) layout->second = PackedLayout::of(weight, form);
+  return form;
+}
+
 /// In oneDNN's layout where it is one for all sizes, else as ATen wants it beside channels-last
 /// pictures.
 at::Tensor WeightArranger::kernel_of(const at::Tensor& weight, std::int64_t padding) {
-  const auto [is_same, is_new] = layouts_.emplace(weight.sizes().vec(), false);
+  const auto [is_same, is_new] =
+      are_same_.try_emplace({weight.sizes().vec(), weight.scalar_type()}, false);
   if (is_new) {
     is_same->second =
-        is_same_for_all_sizes(stand_in(is_same->first, weight.scalar_type()), padding);
+        is_same_for_all_sizes(stand_in(weight.sizes().vec(), weight.scalar_type()), padding);
   }
   if (!is_same->second) return weight.contiguous(at::MemoryFormat::ChannelsLast);
   return onednn_kernel(weight, padding, kSizes[0]);

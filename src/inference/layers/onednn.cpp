@@ -3,6 +3,9 @@
 #include <ATen/ATen.h>
 #include <ATen/core/List.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <c10/util/strides.h>
+#include <torch/csrc/inductor/aoti_torch/c/shim.h>
+#include <torch/csrc/inductor/aoti_torch/tensor_converter.h>
 
 #include <array>
 #include <cstring>
@@ -55,9 +58,10 @@ at::Tensor linear_then(const char* activation, Words variant, const at::Tensor& 
 
 bool has_onednn(at::ScalarType dtype) {
   if (!at::hasMKLDNN() || !at::globalContext().userEnabledMkldnn()) return false;
-  for (const char* name : {"mkldnn::_linear_pointwise", "mkldnn::_convolution_pointwise",
-                           "mkldnn::_reorder_linear_weight", "mkldnn::_reorder_convolution_weight",
-                           "mkldnn::data_ptr", "mkldnn::_nbytes"}) {
+  for (const char* name :
+       {"mkldnn::_linear_pointwise", "mkldnn::_convolution_pointwise",
+        "mkldnn::_reorder_linear_weight", "mkldnn::_reorder_convolution_weight", "mkldnn::data_ptr",
+        "mkldnn::_nbytes", "mkldnn::_get_mkldnn_serialized_md"}) {
     if (!is_registered(name)) return false;
   }
   if (!is_registered("mkldnn::_linear_pointwise", "binary")) return false;
@@ -101,14 +105,37 @@ at::Tensor onednn_conv2d(const at::Tensor& input, const at::Tensor& kernel, cons
                    "");
 }
 
-bool has_same_bytes(const at::Tensor& one, const at::Tensor& other) {
+MemoryView onednn_memory(const at::Tensor& arranged) {
   static const auto size_of = operator_named<NumberFunction>("mkldnn::_nbytes");
   static const auto address_of = operator_named<NumberFunction>("mkldnn::data_ptr");
-  const std::int64_t size = size_of.call(one);
-  if (size_of.call(other) != size) return false;
-  return std::memcmp(reinterpret_cast<const void*>(address_of.call(one)),
-                     reinterpret_cast<const void*>(address_of.call(other)),
-                     static_cast<std::size_t>(size)) == 0;
+  return {reinterpret_cast<const void*>(address_of.call(arranged)),
+          static_cast<std::size_t>(size_of.call(arranged))};
+}
+
+bool has_same_bytes(const at::Tensor& one, const at::Tensor& other) {
+  const MemoryView first = onednn_memory(one);
+  const MemoryView second = onednn_memory(other);
+  return first.bytes == second.bytes && std::memcmp(first.data, second.data, first.bytes) == 0;
+}
+
+at::Tensor onednn_description(const at::Tensor& arranged) {
+  static const auto description_of =
+      operator_named<at::Tensor(const at::Tensor&)>("mkldnn::_get_mkldnn_serialized_md");
+  return description_of.call(arranged);
+}
+
+at::Tensor onednn_view(const at::Tensor& memory, at::IntArrayRef shape,
+                       const at::Tensor& description) {
+  const auto strides = c10::contiguous_strides(shape);  // not used
+  AtenTensorHandle handle = nullptr;
+  const AOTITorchError error = aoti_torch_create_tensor_from_blob_v2(
+      memory.data_ptr(), static_cast<std::int64_t>(shape.size()), shape.data(), strides.data(),
+      /*storage_offset=*/0, static_cast<std::int32_t>(memory.scalar_type()),
+      static_cast<std::int32_t>(at::kCPU), /*device_index=*/0, &handle,
+      static_cast<std::int32_t>(at::kMkldnn), description.const_data_ptr<std::uint8_t>(),
+      description.numel());
+  TORCH_CHECK(error == AOTI_TORCH_SUCCESS, "libtorch made no tensor of oneDNN's layout");
+  return torch::aot_inductor::alloc_tensors_by_stealing_from_handles(&handle, 1).front();
 }
 
 }  // namespace ssd1b

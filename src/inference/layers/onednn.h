@@ -2,6 +2,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -38,7 +39,19 @@ at::Tensor onednn_kernel(const at::Tensor& weight, std::int64_t padding, const P
 at::Tensor onednn_conv2d(const at::Tensor& input, const at::Tensor& kernel, const at::Tensor& bias,
                          std::int64_t padding);
 
-/// Whether two tensors of these layouts hold the same bytes.
+/// The bytes of a tensor of these layouts.
+struct MemoryView {
+  const void* data = nullptr;
+  std::size_t bytes = 0;
+};
+MemoryView onednn_memory(const at::Tensor& arranged);
 bool has_same_bytes(const at::Tensor& one, const at::Tensor& other);
+
+/// oneDNN's description of a layout, as bytes of its own.
+at::Tensor onednn_description(const at::Tensor& arranged);
+/// A tensor of this shape and layout whose bytes are those of `memory`, which must stay as long as
+/// it is used.
+at::Tensor onednn_view(const at::Tensor& memory, at::IntArrayRef shape,
+                       const at::Tensor& description);
 
 }  // namespace ssd1b

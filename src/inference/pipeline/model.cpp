@@ -281,18 +281,19 @@ void Model::plan_memory(const ModelOptions& options) {
 }
 
 void Model::load_networks() {
+  WeightArranger arranger;
   LoadOptions load;
   load.dtype = precision.networks;
   load.device = device;
   load.tick = tick;
-  load.on_filled = WeightArranger();
+  load.arranger = &arranger;
   LoadOptions load_vae = load;
   load_vae.dtype = precision.vae;
   load_vae.skipped_prefixes = unvisited_prefixes(vae);
   LoadOptions load_text = load;
   if (!memory.text_encoders_stay()) {
     load_text.device = at::kCPU;
-    load_text.on_filled = nullptr;  // they compute on the GPU: the host only keeps their values
+    load_text.arranger = nullptr;  // they compute on the GPU: the host only keeps their values
   }
   // All headers are checked before the first large allocation.
   const std::array<BindingPlan, 3> plans = {
@@ -322,10 +323,11 @@ const Vae& Model::full_precision_vae() {
   if (precision.vae == at::kFloat) return vae;
   if (full_precision_vae_ == nullptr) {
     auto copy = std::make_unique<Vae>(vae_config);
+    WeightArranger arranger;
     LoadOptions load;
     load.device = device;
     load.tick = tick;
-    load.on_filled = WeightArranger();
+    load.arranger = &arranger;
     load.skipped_prefixes = unvisited_prefixes(*copy);
     fill_parameters(plan(*copy, folder_.weights("vae"), load), load);
     full_precision_vae_ = std::move(copy);

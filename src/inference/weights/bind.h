@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "inference/weights/arranger.h"
 #include "inference/weights/component_weights.h"
 #include "inference/weights/parameter.h"
 
@@ -23,8 +24,7 @@ struct LoadOptions {
   int threads = 0;  // 0: as many as at::get_num_threads() says, at most 8
   /// Parts of the model that are not wanted, as `encoder.`: their tensors may stay unused.
   std::vector<std::string> skipped_prefixes;
-  /// Called once a parameter, or a stack of them, has its value; may put another form in its place.
-  std::function<void(Parameter&)> on_filled;
+  Arranger* arranger = nullptr;  // of what is filled
 };
 
 /// One parameter and where its value comes from.

@@ -6,6 +6,7 @@
 #include <exception>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <unordered_map>
 
@@ -30,6 +31,7 @@ struct Block {
   Parameter* owner = nullptr;
   std::vector<const Binding*> parts;
   at::Tensor host;
+  std::optional<RowPacking> packing;
 };
 
 /// A run of elements of one tensor, read by one thread at once.
@@ -38,8 +40,20 @@ struct Piece {
   std::uint64_t first = 0;  // element of the source
   std::size_t count = 0;
   std::uint8_t* destination = nullptr;
-  at::ScalarType dtype = at::kFloat;  // there
+  at::ScalarType dtype = at::kFloat;    // there
+  const RowPacking* packing = nullptr;  // of these rows
 };
+
+/// What a thread reads into, and converts into before it is packed.
+struct Buffers {
+  std::vector<std::uint64_t> read, plain;
+};
+
+std::uint8_t* with_bytes(std::vector<std::uint64_t>& buffer, std::size_t bytes) {
+  const std::size_t words = (bytes + sizeof(std::uint64_t) - 1) / sizeof(std::uint64_t);
+  if (buffer.size() < words) buffer.resize(words);
+  return reinterpret_cast<std::uint8_t*>(buffer.data());
+}
 
 /// What cannot be read straight to its place: first it is read, then turned or changed.
 struct Staged {
@@ -53,7 +67,7 @@ std::vector<Block> blocks_of(const BindingPlan& plan) {
   for (const Binding& binding : plan.bindings) {
     Parameter* owner = binding.whole != nullptr ? binding.whole : binding.parameter;
     const auto [at, is_new] = index_of.emplace(owner, blocks.size());
-    if (is_new) blocks.push_back({owner, {}, {}});
+    if (is_new) blocks.push_back({owner, {}, {}, {}});
     blocks[at->second].parts.push_back(&binding);
   }
   return blocks;
@@ -64,7 +78,7 @@ at::Tensor rows_of(const at::Tensor& whole, const Binding& binding) {
   return whole.narrow(0, binding.first_row, binding.parameter->shape.at(0));
 }
 
-/// Reads pieces on several threads, each with a buffer of one piece; nothing outlives run().
+/// Reads pieces on several threads, each with buffers of one piece; nothing outlives run().
 class PieceReader {
  public:
   PieceReader(const std::vector<Piece>& pieces, const LoadOptions& options)
@@ -90,10 +104,10 @@ class PieceReader {
 
  private:
   void work(const std::function<void()>& tick) {
-    std::vector<std::uint64_t> buffer;
+    Buffers buffers;
     for (std::size_t i = next_++; i < pieces_.size() && !stop_; i = next_++) {
       try {
-        read(pieces_[i], buffer);
+        read(pieces_[i], buffers);
         if (tick) tick();
       } catch (...) {
         const std::lock_guard<std::mutex> lock(mutex_);
@@ -106,21 +120,26 @@ class PieceReader {
     }
   }
 
-  void read(const Piece& piece, std::vector<std::uint64_t>& buffer) const {
+  void read(const Piece& piece, Buffers& buffers) const {
     const TensorSource& source = *piece.source;
     const std::size_t width = static_cast<std::size_t>(bits_of(source.dtype)) / 8;
+    const std::size_t bytes = piece.count * width;
     const std::uint64_t offset = source.offset + piece.first * width;
-    if (torch_type_of(source.dtype) == piece.dtype) {
-      source.file.read(offset, piece.destination, piece.count * width);
-      const auto bad = find_non_finite(source.dtype, piece.destination, piece.count);
-      if (bad) fail(piece, *bad, piece.destination);
-      return;
+    std::uint8_t* plain = piece.destination;
+    if (piece.packing != nullptr) {
+      plain = with_bytes(buffers.plain, piece.count * c10::elementSize(piece.dtype));
     }
-    buffer.resize(kPieceBytes / sizeof(std::uint64_t));
-    source.file.read(offset, buffer.data(), piece.count * width);
-    const auto bad =
-        convert_elements(source.dtype, buffer.data(), piece.dtype, piece.destination, piece.count);
-    if (bad) fail(piece, *bad, buffer.data());
+    if (torch_type_of(source.dtype) == piece.dtype) {
+      source.file.read(offset, plain, bytes);
+      const auto bad = find_non_finite(source.dtype, plain, piece.count);
+      if (bad) fail(piece, *bad, plain);
+    } else {
+      const std::uint8_t* as_read = with_bytes(buffers.read, bytes);
+      source.file.read(offset, buffers.read.data(), bytes);
+      const auto bad = convert_elements(source.dtype, as_read, piece.dtype, plain, piece.count);
+      if (bad) fail(piece, *bad, as_read);
+    }
+    if (piece.packing != nullptr) piece.packing->pack(plain, piece.destination);
   }
 
   [[noreturn]] void fail(const Piece& piece, std::size_t index, const void* elements) const {
@@ -141,15 +160,35 @@ class PieceReader {
   std::exception_ptr fault_;
 };
 
-void add_pieces(const TensorSource& source, const at::Tensor& tensor, std::vector<Piece>& pieces) {
+void add_pieces(const TensorSource& source, const at::Tensor& tensor, const RowPacking* packing,
+                std::vector<Piece>& pieces) {
   const std::uint64_t count = static_cast<std::uint64_t>(tensor.numel());
   const std::uint64_t width = static_cast<std::uint64_t>(bits_of(source.dtype)) / 8;
-  const std::uint64_t step = kPieceBytes / width;
+  const std::uint64_t step =
+      packing == nullptr ? kPieceBytes / width
+                         : count / static_cast<std::uint64_t>(tensor.size(0) / packing->rows);
   auto* destination = static_cast<std::uint8_t*>(tensor.data_ptr());
   for (std::uint64_t first = 0; first < count; first += step) {
     pieces.push_back({&source, first, static_cast<std::size_t>(std::min(step, count - first)),
-                      destination + first * tensor.element_size(), tensor.scalar_type()});
+                      destination + first * tensor.element_size(), tensor.scalar_type(), packing});
   }
+}
+
+/// What needs another pass after it was read is not packed.
+bool is_staged(const Binding& binding) {
+  return binding.source.transposed || !binding.updates.empty();
+}
+
+/// How this block's rows can be packed as they are read, where all of them can.
+std::optional<RowPacking> packing_of(const Block& block, const LoadOptions& options) {
+  if (options.arranger == nullptr) return std::nullopt;
+  auto packing = options.arranger->packing_of(*block.owner, options.dtype, options.device);
+  for (const Binding* part : block.parts) {
+    if (packing && (is_staged(*part) || part->parameter->shape.at(0) % packing->rows != 0)) {
+      packing.reset();
+    }
+  }
+  return packing;
 }
 
 /// Memory to read a binding into that is turned or changed on its way to `target`.
@@ -176,19 +215,26 @@ at::Tensor on_device(const at::Tensor& host, const c10::Device& device) {
   return is_convolution ? value.contiguous(at::MemoryFormat::ChannelsLast) : value;
 }
 
+std::int64_t bytes_of(const Block& block, at::ScalarType dtype) {
+  return c10::multiply_integers(block.owner->shape) *
+         static_cast<std::int64_t>(at::elementSize(dtype));
+}
+
 /// Allocates the blocks, fills them and hands them to their parameters.
 void fill_group(std::vector<Block>& blocks, const LoadOptions& options) {
   std::vector<Piece> pieces;
   std::vector<Staged> staged;
   for (Block& block : blocks) {
     block.host = at::empty(block.owner->shape, at::TensorOptions().dtype(options.dtype));
+    block.packing = packing_of(block, options);
+    const RowPacking* packing = block.packing ? &*block.packing : nullptr;
     for (const Binding* binding : block.parts) {
       at::Tensor target = rows_of(block.host, *binding);
-      if (binding->source.transposed || !binding->updates.empty()) {
+      if (is_staged(*binding)) {
         staged.push_back({binding, target, staging_for(*binding, target)});
         target = staged.back().as_read;
       }
-      add_pieces(binding->source, target, pieces);
+      add_pieces(binding->source, target, packing, pieces);
     }
   }
   if (!pieces.empty()) PieceReader(pieces, options).run();
@@ -200,20 +246,15 @@ void fill_group(std::vector<Block>& blocks, const LoadOptions& options) {
     Parameter& owner = *block.owner;
     owner.value = on_device(block.host, options.device);
     owner.arranged.clear();
+    owner.memory.reset();
     block.host.reset();
-    if (options.on_filled) options.on_filled(owner);
+    if (options.arranger != nullptr) options.arranger->arrange(owner, block.packing.has_value());
     for (const Binding* binding : block.parts) {
       binding->parameter->value =
           owner.value.defined() ? rows_of(owner.value, *binding) : at::Tensor();
     }
     if (options.tick) options.tick();
   }
-}
-
-std::int64_t bytes_of(const Block& block, at::ScalarType dtype) {
-  std::int64_t bytes = static_cast<std::int64_t>(at::elementSize(dtype));
-  for (const std::int64_t size : block.owner->shape) bytes *= size;
-  return bytes;
 }
 
 }  // namespace

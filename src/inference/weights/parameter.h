@@ -29,9 +29,10 @@ struct Parameter {
   std::vector<std::int64_t> shape;
   ParameterUse use = ParameterUse::Other;
   at::Tensor value;  // undefined until bound, and again once it is arranged
-  /// Takes the place of `value` where WeightArranger (layers) found a faster form: of a Gated one
+  /// Takes the place of `value` where an Arranger found a faster form: of a Gated one
   /// both halves, of an Upsampling one the kernel and its four parts, on a GPU the parts as one.
   std::vector<at::Tensor> arranged;
+  at::Tensor memory;  // of `arranged`, where that is a view of it
 };
 
 /// Walks the parameters of a module under the checkpoint's names, before any transform. The same
