@@ -231,8 +231,7 @@ Model::Model(const ModelOptions& options, const c10::Device& device_of)
   info.vae_scale_factor = static_cast<int>(vae_config.scale());
   info.latent_channels = static_cast<int>(vae_config.latent_channels);
   info.prompt_token_limit = tokenizer.max_length();
-  info.max_clip_skip =
-      static_cast<int>(std::max<std::int64_t>(0, std::min(first.layers, second.layers) - 2));
+  info.max_clip_skip = static_cast<int>(std::min(first.max_clip_skip(), second.max_clip_skip()));
   info.guidance_embedded = unet_config.guidance_width > 0;
   info.max_pictures = options.max_batch > 0 ? options.max_batch : (device.is_cpu() ? 4 : 8);
   info.schedulers = schedulers.list();
