@@ -70,6 +70,14 @@ SAVED_BY_OTHERS = [
     ("NoScheduler", {"invented": [1, {"two": None}], "timestep_spacing": "trailing"}),
 ]
 KINDS = [None, "use_karras_sigmas", "use_exponential_sigmas", "use_beta_sigmas"]
+CLIPPING = ["clip_sample_range", "dynamic_thresholding_ratio", "sample_max_value"]
+NULLS = [
+    "clip_sample", "set_alpha_to_one", "lower_order_final", "predict_x0", "thresholding", "rescale_betas_zero_snr",
+    "euler_at_final", "skip_prk_steps", "use_lu_lambdas", "use_flow_sigmas", "use_dynamic_shifting",
+    "variance_type", "disable_corrector", "steps_offset", "final_sigmas_type", "interpolation_type",
+    "timestep_type", "timestep_spacing", "algorithm_type", "solver_type", "solver_order", "timestep_scaling",
+    "lambda_min_clipped", "sigma_min", "sigma_max", "use_karras_sigmas", "use_beta_sigmas", *CLIPPING,
+]  # fmt: skip
 SOLVERS = ("DPMSolver", "UniPC", "DEIS")
 
 
@@ -140,7 +148,7 @@ def option_jobs(name):
         {"thresholding": True, "dynamic_thresholding_ratio": 0.9, "sample_max_value": 1.5},
         {"clip_sample": True, "clip_sample_range": 0.8},
         {"trained_betas": [0.001 + 0.0001 * i for i in range(100)], "num_train_timesteps": 100},
-        {"num_train_timesteps": 400},
+        *({"num_train_timesteps": n} for n in [400, 40]),
         {"sigma_min": 0.05, "sigma_max": 11.0, "use_karras_sigmas": True},
         {"sigma_min": 0.05, "sigma_max": 11.0, "use_exponential_sigmas": True},
         {"sigma_min": None, "sigma_max": None, "trained_betas": None},
@@ -182,6 +190,21 @@ def option_jobs(name):
     ]
     # Of a folder of the class itself: one that has a setting which its own class refuses is refused.
     return [{**job(name, 6, option), "class": own_class(name)} for option in options]
+
+
+def null_jobs(name):
+    """null is None to diffusers, not the class's default. Of a folder of a class that looks at none of
+    these: what its own class refuses is refused."""
+    trained = {"trained_betas": [0.001 + 0.0001 * i for i in range(100)], "num_train_timesteps": 100}
+    options = [
+        {}, *({key: None} for key in NULLS), *({key: None, "clip_sample": True} for key in CLIPPING),
+        *({key: None, "thresholding": True} for key in CLIPPING), spaced("trailing", None),
+        {**trained, "beta_start": None, "beta_end": None, "beta_schedule": None},
+        {"beta_schedule": "squaredcos_cap_v2", "beta_start": None, "beta_end": None},
+        {"rescale_betas_zero_snr": None, "_use_default_values": ["steps_offset"], "steps_offset": None},
+        {"sigma_min": None, "sigma_max": None, "use_exponential_sigmas": True},
+    ]  # fmt: skip
+    return [{**job(name, 6, option), "class": "TCDScheduler"} for option in options]
 
 
 def index_jobs(name):
@@ -228,6 +251,7 @@ GROUPS = {
     "defaults": defaults_jobs,
     "saved": saved_jobs,
     "options": option_jobs,
+    "nulls": null_jobs,
     "index": index_jobs,
     "solvers": solver_jobs,
     "images": image_jobs,

@@ -294,6 +294,7 @@ def changed_names(tensors, change):
         (["cond_stage_model.transformer.text_model.final_layer_norm.bias"], "Stable Diffusion 1"),
         (["cond_stage_model.model.ln_final.bias"], "Stable Diffusion 2"),
         (["conditioner.embedders.0.model.ln_final.bias"], "SDXL refiner"),
+        (["model.diffusion_model.input_blocks.0.0.weight", "edm_vpred.sigma_max"], "CosXL"),
         (["lora_unet_mid_block_resnets_0_conv1.lora_up.weight"], "LoRA"),
         (["down_blocks.0.resnets.0.conv1.weight"], "one component of a model folder"),
         (["input_blocks.0.0.weight"], "a UNet alone"),

@@ -187,6 +187,7 @@ def test_ranks_and_alphas_that_differ(model_folder, plain, tmp_path):
     {"use_rslora": True},
     # Of several patterns that match the first counts; they are regular expressions of a name's end.
     {"alpha_pattern": {"attn2.to_k": 2, "to_k": 24}},
+    {"alpha_pattern": {"to_k": 24, "attn2.to_k": 2, "attn1.to_k": 3}},
     {"alpha_pattern": {"attn1.to_.": 1, "^to_v": 9, "mid_block.*to_q": 5, r"down_blocks\.1.*to_q": 3}},
 ])
 def test_settings_of_peft_in_the_metadata(model_folder, plain, tmp_path, settings):

@@ -60,6 +60,19 @@ def test_such_an_adapter_that_changes_the_model_too_is_refused(model_folder, tmp
     assert "init_lora_weights must be" in said and "pissa" in said
 
 
+def test_settings_of_other_components_alone_are_refused(model_folder, plain, tmp_path):
+    """As diffusers refuses them: nobody knows how much the text encoder's matrices count."""
+    matrices = files.matrices_of(plain, {"unet": files.ATTENTION, "text_encoder": files.TEXT}, alpha=2.0)
+    metadata = files.peft_metadata({"unet": matrices["unet"]})
+    file = files.save(files.peft(matrices), tmp_path / "lora.safetensors", metadata)
+    with pytest.raises(ValueError):
+        fused(model_folder("ssd1b"), [file], [1.0])
+
+    said = refusal(tmp_path, model_folder("ssd1b"), file)
+
+    assert "text_encoder.lora_alpha must be given" in said and "matrices of text_encoder" in said
+
+
 def adapter_of_peft(tmp_path, pipe, config):
     """A folder that PEFT saves itself of a UNet, and what it says."""
     wrapped = get_peft_model(pipe.unet, config)

@@ -104,7 +104,7 @@ def test_a_folder_without_the_file_says_what_it_has(model_folder, tmp_path):
     assert "adapter_model.bin" in said and "pickles are never loaded" in said
 
 
-@pytest.mark.parametrize("start", ["pissa", "pissa_niter_4", "olora"])
+@pytest.mark.parametrize("start", ["pissa", "pissa_niter_4", "olora", "OLoRA", "PiSSA"])
 def test_an_adapter_that_changes_the_model_too_is_refused(model_folder, plain, tmp_path, start):
     matrices = files.matrices_of(plain, {"unet": files.ATTENTION}, alpha=1.0)
     metadata = files.peft_metadata(matrices, init_lora_weights=start)

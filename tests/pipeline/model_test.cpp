@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
+#include "inference/weights/config_document.h"
 #include "pipeline/changed_model.h"
 #include "ssd1b/error.h"
 
@@ -43,6 +46,24 @@ TEST(Model, ATensorThatTheVaeHasNotIsRefused) {
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::BadModel);
     EXPECT_THAT(error.what(), testing::HasSubstr("\"decoder.stray.weight\""));
+  }
+}
+
+TEST(Model, BeginsFromFewStepsWithoutGuidanceWhereItsSchedulerIsOfDistilledModels) {
+  for (const std::string name : {"LCMScheduler", "TCDScheduler"}) {
+    const ChangedModel changed(name);
+    const std::filesystem::path index = changed.options.model / "model_index.json";
+    const std::string changed_index =
+        ConfigDocument::read(index)
+            .with({{"scheduler", R"(["diffusers", ")" + name + "\"]"}})
+            .to_json();
+    std::ofstream(index) << changed_index;
+    std::ofstream(changed.options.model / "generation_config.json") << "{}";
+
+    const ModelInfo info = Model(changed.options, at::kCPU).info;
+
+    EXPECT_EQ(info.steps, 4) << name;
+    EXPECT_EQ(info.guidance_scale, 1.0) << name;
   }
 }
 

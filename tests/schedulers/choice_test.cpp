@@ -60,6 +60,33 @@ TEST(SchedulerChoice, LimitsStepsOfDistilledSchedulers) {
   }
 }
 
+TEST(SchedulerChoice, KnowsWhetherTheFoldersOwnIsForFewSteps) {
+  EXPECT_TRUE(choice_of("LCMScheduler").own_is_distilled());
+  EXPECT_TRUE(choice_of("TCDScheduler").own_is_distilled());
+  EXPECT_FALSE(choice_of("DDIMScheduler").own_is_distilled());
+}
+
+TEST(SchedulerChoice, NeedsAsManyTrainTimestepsAsDistilledSchedulersSkipTo) {
+  const SchedulerChoice few = choice_of("EulerDiscreteScheduler", R"(, "num_train_timesteps": 49)");
+  EXPECT_TRUE(lists(few, "euler"));
+  EXPECT_FALSE(lists(few, "lcm"));
+  EXPECT_FALSE(lists(few, "tcd"));
+  EXPECT_THAT(refusal("TCDScheduler", R"(, "num_train_timesteps": 49)"),
+              HasSubstr("original_inference_steps must be at most num_train_timesteps, 49"));
+  EXPECT_TRUE(lists(
+      choice_of("LCMScheduler", R"(, "num_train_timesteps": 49, "original_inference_steps": 49)"),
+      "lcm"));
+}
+
+TEST(SchedulerChoice, TakesNullForAbsentWhereItSaysNothing) {
+  const SchedulerChoice choice = choice_of(
+      "DPMSolverMultistepScheduler",
+      R"(, "trained_betas": null, "sigma_min": null, "sigma_max": null, "variance_type": null,
+           "solver_p": null, "shift_terminal": null, "timestep_type": null,
+           "clip_sample_range": null, "dynamic_thresholding_ratio": null)");
+  EXPECT_EQ(choice.list().size(), 27U);
+}
+
 TEST(SchedulerChoice, KnowsTheFoldersOwnScheduler) {
   EXPECT_EQ(choice_of("PNDMScheduler").own_name(), "pndm");
   EXPECT_EQ(choice_of("DPMSolverMultistepScheduler").own_name(), "dpmpp_2m");
@@ -142,6 +169,14 @@ TEST(SchedulerChoice, RefusesSettingsThatAreNotFollowed) {
       {"EulerDiscreteScheduler", "use_karras_sigmas", "1"},
       {"EulerDiscreteScheduler", "trained_betas", "[0.1, 0.2]"},
       {"EulerAncestralDiscreteScheduler", "prediction_type", "\"sample\""},
+      {"EulerDiscreteScheduler", "num_train_timesteps", "null"},
+      {"EulerDiscreteScheduler", "beta_start", "null"},
+      {"EulerDiscreteScheduler", "timestep_spacing", "null"},
+      {"EulerDiscreteScheduler", "use_beta_sigmas", "null"},
+      {"DDIMScheduler", "steps_offset", "null"},
+      {"DPMSolverMultistepScheduler", "lambda_min_clipped", "null"},
+      {"UniPCMultistepScheduler", "disable_corrector", "null"},
+      {"LCMScheduler", "original_inference_steps", "null"},
       {"DDIMScheduler", "beta_schedule", "\"sigmoid\""},
   };
   for (const auto& each : cases) {

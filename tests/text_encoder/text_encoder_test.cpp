@@ -77,11 +77,11 @@ TEST(TextEncoderConfig, IsReadFromAWholeClipsConfigToo) {
   EXPECT_EQ(TextEncoderConfig::from(whole, kProjected).projection_width, 1280);
 }
 
-TEST(TextEncoder, RefusesToSkipMoreLayersThanItHas) {
+TEST(TextEncoder, RefusesToSkipEveryLayerThatIsUsed) {
   const TextEncoder encoder(TextEncoderConfig::from(document(), kProjected));
 
-  EXPECT_EQ(encoder.config.max_clip_skip(), 31);
-  EXPECT_THROW(encoder(at::zeros({1, 77}, at::kLong), {32}, {}), Error);
+  EXPECT_EQ(encoder.config.max_clip_skip(), 30);
+  EXPECT_THROW(encoder(at::zeros({1, 77}, at::kLong), {31}, {}), Error);
   EXPECT_THROW(encoder(at::zeros({1, 77}, at::kLong), {-1}, {}), Error);
 }
 

@@ -132,7 +132,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"dual_cross_attention", "true"}, Refusal{"encoder_hid_dim", "768"},
         Refusal{"encoder_hid_dim_type", "\"text_proj\""}, Refusal{"layers_per_block", "0"},
         Refusal{"layers_per_block", "1000000000"}, Refusal{"freq_shift", "160"},
-        Refusal{"mid_block_scale_factor", "0"},
+        Refusal{"freq_shift", "128"}, Refusal{"mid_block_scale_factor", "0"},
         Refusal{"mid_block_type", "\"UNetMidBlock2DSimpleCrossAttn\""},
         Refusal{"norm_eps", "-1e-5"}, Refusal{"norm_num_groups", "null"},
         Refusal{"norm_num_groups", "48"}, Refusal{"num_attention_heads", "8"},

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "inference/weights/generation_config.h"
+#include "inference/weights/python_json.h"
 #include "weights/probe_files.h"
 
 namespace ssd1b {
@@ -29,6 +30,20 @@ TEST(ConfigDocument, ReadsEveryType) {
   EXPECT_EQ(config.numbers("d"), (std::vector<double>{0.5, 1.0}));
   EXPECT_EQ(config.integers_or_one("i", 3), (std::vector<std::int64_t>{32, 32, 32}));
   EXPECT_EQ(config.integers_or_one("l", 2), (std::vector<std::int64_t>{1, 2}));
+}
+
+TEST(ConfigDocument, IsCopiedWithoutSomeKeys) {
+  const ConfigDocument config = document(R"({"a": 1, "b": 2})").without({"a", "c"});
+
+  EXPECT_EQ(config.keys(), std::vector<std::string>{"b"});
+}
+
+TEST(KeysInOrder, AreThoseOfOneObjectAsTheTextHasThem) {
+  const std::string text =
+      R"({"x": {"c": 0}, "y": {"b": Infinity, "a": {"d": 1}}, "z": [{"e": 2}]})";
+
+  EXPECT_EQ(keys_in_order(text, "y"), (std::vector<std::string>{"b", "a"}));
+  EXPECT_TRUE(keys_in_order(text, "z").empty());
 }
 
 TEST(ConfigDocument, ReadsNestedIntegers) {

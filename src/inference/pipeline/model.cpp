@@ -26,8 +26,10 @@ namespace {
 // the middle between that and diffusers' own defaults (50 steps, guidance 5).
 constexpr int kSteps = 25;
 constexpr double kGuidanceScale = 7.5;
-// Models distilled to few steps; LCM's authors show 4 steps and guidance 8.
+// Models distilled to few steps, without guidance; LCM's authors show 4 steps and embedded guidance
+// 8, TCD's 4 steps.
 constexpr int kFewSteps = 4;
+constexpr double kNoGuidanceScale = 1.0;
 constexpr double kEmbeddedGuidanceScale = 8.0;
 
 template <class Module>
@@ -106,10 +108,11 @@ int steps_within(const ModelInfo& info, int steps) {
 void set_defaults(ModelInfo& info, const ModelFolder& folder, const UNetConfig& unet,
                   const VaeConfig& vae, const SchedulerChoice& schedulers) {
   const GenerationConfig& own = folder.generation();
-  const bool is_lcm = folder.class_of("scheduler") == "LCMScheduler";
-  const bool few_steps = info.guidance_embedded || is_lcm;
-  const double guidance_scale =
-      info.guidance_embedded ? kEmbeddedGuidanceScale : (is_lcm ? 1.0 : kGuidanceScale);
+  const bool is_distilled = schedulers.own_is_distilled();
+  const bool few_steps = info.guidance_embedded || is_distilled;
+  const double guidance_scale = info.guidance_embedded ? kEmbeddedGuidanceScale
+                                : is_distilled         ? kNoGuidanceScale
+                                                       : kGuidanceScale;
   info.guidance_scale = own.guidance_scale.value_or(guidance_scale);
   info.width_px = own.width_px.value_or(side_px(unet.sample_width, vae));
   info.height_px = own.height_px.value_or(side_px(unet.sample_height, vae));
@@ -231,8 +234,7 @@ Model::Model(const ModelOptions& options, const c10::Device& device_of)
   info.vae_scale_factor = static_cast<int>(vae_config.scale());
   info.latent_channels = static_cast<int>(vae_config.latent_channels);
   info.prompt_token_limit = tokenizer.max_length();
-  info.max_clip_skip =
-      static_cast<int>(std::max<std::int64_t>(0, std::min(first.layers, second.layers) - 2));
+  info.max_clip_skip = static_cast<int>(std::min(first.max_clip_skip(), second.max_clip_skip()));
   info.guidance_embedded = unet_config.guidance_width > 0;
   info.max_pictures = options.max_batch > 0 ? options.max_batch : (device.is_cpu() ? 4 : 8);
   info.schedulers = schedulers.list();

@@ -29,10 +29,7 @@ const SchedulerClass& own_class_of(const ConfigDocument& document, const std::st
 
 int max_steps_of(const SchedulerClass& of_class, const SchedulerConfig& config) {
   const int most = std::min(kMaxSteps, config.num_train_timesteps);
-  const auto& keys = of_class.keys.keys;
-  const bool is_distilled =
-      std::find(keys.begin(), keys.end(), "original_inference_steps") != keys.end();
-  return is_distilled ? std::min(most, config.original_inference_steps) : most;
+  return is_distilled(of_class) ? std::min(most, config.original_inference_steps) : most;
 }
 
 SchedulerInfo info_of(const SchedulerName& name, const SchedulerClass& of_class,
@@ -64,7 +61,9 @@ SchedulerChoice::SchedulerChoice(const ConfigDocument& scheduler_config,
                                  const std::string& class_name)
     : own_class_(class_name) {
   const ConfigDocument document = without_defaults(scheduler_config);
-  const SchedulerConfig own = config_of(own_class_of(document, class_name), document);
+  const SchedulerClass& own_class = own_class_of(document, class_name);
+  own_is_distilled_ = is_distilled(own_class);
+  const SchedulerConfig own = config_of(own_class, document);
   for (const SchedulerName& name : scheduler_names()) {
     const SchedulerClass* of_class = find_scheduler_class(name.class_name);
     try {

@@ -27,6 +27,8 @@ class SchedulerChoice {
   const std::vector<SchedulerInfo>& list() const { return list_; }
   /// The name of the folder's own scheduler.
   const std::string& own_name() const { return own_name_; }
+  /// Whether the folder's own scheduler is for models distilled to few steps.
+  bool own_is_distilled() const { return own_is_distilled_; }
   /// The name of a scheduler asked for by its name or by its diffusers class
   /// (EulerDiscreteScheduler). Throws Error(InvalidValue, param "scheduler") for another.
   std::string name_of(const std::string& asked) const;
@@ -40,6 +42,7 @@ class SchedulerChoice {
   std::vector<SchedulerInfo> list_;
   std::string own_class_;
   std::string own_name_;
+  bool own_is_distilled_ = false;
 };
 
 }  // namespace ssd1b

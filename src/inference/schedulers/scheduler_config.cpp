@@ -13,22 +13,21 @@ constexpr std::array<std::string_view, 6> kKeysOfEveryClass = {
     "num_train_timesteps", "beta_start",    "beta_end",
     "beta_schedule",       "trained_betas", "prediction_type"};
 
+template <typename List>
+bool contains(const List& list, std::string_view key) {
+  return std::find(list.begin(), list.end(), key) != list.end();
+}
+
 /// Reads the keys that a class takes; the others stay at the class's defaults.
 class KeyReader {
  public:
   KeyReader(const ConfigDocument& document, const SchedulerKeys& keys)
-      : document_(document), keys_(keys.keys) {}
+      : document_(document), keys_(keys) {}
 
-  /// Whether the class takes the key and the file has it.
-  bool takes(const char* key) const {
-    const auto is_key = [&](std::string_view each) { return each == key; };
-    if (std::none_of(keys_.begin(), keys_.end(), is_key) &&
-        std::none_of(kKeysOfEveryClass.begin(), kKeysOfEveryClass.end(), is_key)) {
-      return false;
-    }
-    return given(key);
-  }
-  bool given(const char* key) const { return document_.has(key); }
+  /// Whether the class takes the key and the file has it, be it null.
+  bool takes(const char* key) const { return has(key) && document_.has_key(key); }
+  /// The same for a key whose null says nothing.
+  bool takes_value(const char* key) const { return has(key) && document_.has(key); }
 
   void boolean(const char* key, bool& value) const {
     if (takes(key)) value = document_.boolean(key);
@@ -68,25 +67,37 @@ class KeyReader {
     if (flag(key)) document_.fail(key, "false");
   }
   void refuse_value(const char* key) const {
-    if (takes(key)) document_.fail(key, "null or absent");
+    if (takes_value(key)) document_.fail(key, "null or absent");
   }
 
  private:
+  bool has(const char* key) const {
+    return takes_key(keys_, key) || contains(kKeysOfEveryClass, key);
+  }
+
   const ConfigDocument& document_;
-  const std::vector<std::string_view>& keys_;
+  const SchedulerKeys& keys_;
 };
+
+bool looks_at_ends(BetaSchedule schedule) {
+  return schedule == BetaSchedule::Linear || schedule == BetaSchedule::ScaledLinear ||
+         schedule == BetaSchedule::Sigmoid;
+}
 
 void read_noise(const ConfigDocument& document, const KeyReader& reader, const SchedulerKeys& keys,
                 SchedulerConfig& config) {
   reader.integer("num_train_timesteps", 2, kMaxTrainTimesteps, config.num_train_timesteps);
-  reader.fraction("beta_start", config.beta_start);
-  reader.fraction("beta_end", config.beta_end);
-  reader.word("beta_schedule", keys.beta_schedules, config.beta_schedule);
-  if (reader.given("trained_betas")) {
+  if (reader.takes_value("trained_betas")) {
     config.trained_betas = document.numbers("trained_betas");
     document.require(
         config.trained_betas.size() == static_cast<std::size_t>(config.num_train_timesteps),
         "trained_betas", "a list of num_train_timesteps numbers");
+  } else {
+    reader.word("beta_schedule", keys.beta_schedules, config.beta_schedule);
+    if (looks_at_ends(config.beta_schedule)) {
+      reader.fraction("beta_start", config.beta_start);
+      reader.fraction("beta_end", config.beta_end);
+    }
   }
   reader.boolean("rescale_betas_zero_snr", config.rescale_betas_zero_snr);
   reader.word("prediction_type", keys.prediction_types, config.prediction_type);
@@ -100,6 +111,8 @@ void read_sigma_kind(const ConfigDocument& document, const KeyReader& reader,
       {"use_beta_sigmas", SigmaKind::Beta},
   };
   for (const auto& [key, kind] : kinds) {
+    // diffusers counts them, and null is no number.
+    if (reader.takes(key)) document.require(document.has(key), key, "true or false");
     if (!reader.flag(key)) continue;
     document.require(config.sigma_kind == SigmaKind::Plain, key,
                      "false where another kind of sigmas is asked for");
@@ -113,14 +126,13 @@ void read_sigma_kind(const ConfigDocument& document, const KeyReader& reader,
 
 /// Every class looks for these two, whether it has them as settings of its own or not, but only
 /// where it spreads sigmas between them.
-void read_sigma_ends(const ConfigDocument& document, const KeyReader& reader,
-                     SchedulerConfig& config) {
+void read_sigma_ends(const ConfigDocument& document, SchedulerConfig& config) {
   const SigmaKind kind = config.sigma_kind;
   if (kind == SigmaKind::Plain || kind == SigmaKind::Lu) return;
   if (kind == SigmaKind::Karras && config.karras_ignores_ends) return;
   for (auto [key, value] :
        {std::pair("sigma_min", &config.sigma_min), std::pair("sigma_max", &config.sigma_max)}) {
-    if (!reader.given(key)) continue;
+    if (!document.has(key)) continue;
     *value = document.number(key);
     document.require(**value > 0.0, key, "a number above 0");
   }
@@ -132,25 +144,37 @@ void read_sigmas(const ConfigDocument& document, const KeyReader& reader, Schedu
                                 {"leading", TimestepSpacing::Leading},
                                 {"trailing", TimestepSpacing::Trailing}},
                                config.timestep_spacing);
-  reader.integer("steps_offset", -kMaxTrainTimesteps, kMaxTrainTimesteps, config.steps_offset);
+  if (config.timestep_spacing == TimestepSpacing::Leading) {
+    reader.integer("steps_offset", -kMaxTrainTimesteps, kMaxTrainTimesteps, config.steps_offset);
+  }
   read_sigma_kind(document, reader, config);
-  read_sigma_ends(document, reader, config);
+  read_sigma_ends(document, config);
   reader.word<FinalSigma>("final_sigmas_type",
                           {{"zero", FinalSigma::Zero}, {"sigma_min", FinalSigma::SigmaMin}},
                           config.final_sigma);
   reader.word<bool>("interpolation_type", {{"linear", false}, {"log_linear", true}},
                     config.log_linear_interpolation);
-  reader.word<bool>("timestep_type", {{"discrete", false}, {"continuous", true}},
-                    config.continuous_timesteps);
+  if (reader.takes_value("timestep_type")) {
+    reader.word<bool>("timestep_type", {{"discrete", false}, {"continuous", true}},
+                      config.continuous_timesteps);
+  }
 }
 
-void read_clipping(const KeyReader& reader, SchedulerConfig& config) {
+void read_clipping(const ConfigDocument& document, const KeyReader& reader,
+                   SchedulerConfig& config) {
   reader.boolean("set_alpha_to_one", config.set_alpha_to_one);
   reader.boolean("clip_sample", config.clip_sample);
-  reader.number("clip_sample_range", config.clip_sample_range);
   reader.boolean("thresholding", config.thresholding);
-  reader.fraction("dynamic_thresholding_ratio", config.dynamic_thresholding_ratio);
-  reader.number("sample_max_value", config.sample_max_value);
+  // One or the other is done, and only its settings are looked at.
+  if (config.thresholding) {
+    reader.fraction("dynamic_thresholding_ratio", config.dynamic_thresholding_ratio);
+    if (reader.takes("sample_max_value")) {
+      config.sample_max_value = document.optional_number("sample_max_value")
+                                    .value_or(std::numeric_limits<double>::infinity());
+    }
+  } else if (config.clip_sample) {
+    reader.number("clip_sample_range", config.clip_sample_range);
+  }
 }
 
 void read_solver(const ConfigDocument& document, const KeyReader& reader, const SchedulerKeys& keys,
@@ -168,7 +192,9 @@ void read_solver(const ConfigDocument& document, const KeyReader& reader, const 
   reader.boolean("lower_order_final", config.lower_order_final);
   reader.boolean("euler_at_final", config.euler_at_final);
   if (reader.takes("lambda_min_clipped")) {
-    config.lambda_min_clipped = *document.optional_number_or_infinity("lambda_min_clipped");
+    const auto lambda = document.optional_number_or_infinity("lambda_min_clipped");
+    if (!lambda) document.fail("lambda_min_clipped", "a number, Infinity or -Infinity");
+    config.lambda_min_clipped = *lambda;
   }
   reader.boolean("predict_x0", config.predict_x0);
   if (reader.takes("disable_corrector")) {
@@ -180,7 +206,7 @@ void read_solver(const ConfigDocument& document, const KeyReader& reader, const 
 /// fixed_small to it, and the solvers look at none of them.
 void read_variance(const ConfigDocument& document, const KeyReader& reader,
                    SchedulerConfig& config) {
-  if (!reader.takes("variance_type")) return;
+  if (!reader.takes_value("variance_type")) return;
   const std::string got = document.text("variance_type");
   document.require(got != "learned" && got != "learned_range", "variance_type",
                    "a variance that is not learned");
@@ -192,10 +218,16 @@ void read_variance(const ConfigDocument& document, const KeyReader& reader,
   }
 }
 
-void read_of_one_class(const KeyReader& reader, SchedulerConfig& config) {
+void read_of_one_class(const ConfigDocument& document, const KeyReader& reader,
+                       const SchedulerKeys& keys, SchedulerConfig& config) {
   reader.boolean("skip_prk_steps", config.skip_prk_steps);
-  reader.integer("original_inference_steps", 1, config.num_train_timesteps,
-                 config.original_inference_steps);
+  reader.integer(kOriginalSteps, 1, kMaxTrainTimesteps, config.original_inference_steps);
+  document.require(!takes_key(keys, kOriginalSteps) ||
+                       config.original_inference_steps <= config.num_train_timesteps,
+                   kOriginalSteps,
+                   "at most num_train_timesteps, " + std::to_string(config.num_train_timesteps) +
+                       " (without it, it is " +
+                       std::to_string(SchedulerConfig().original_inference_steps) + ")");
   reader.number("timestep_scaling", config.timestep_scaling);
   reader.refuse_flag("use_flow_sigmas");
   reader.refuse_flag("use_dynamic_shifting");
@@ -205,18 +237,15 @@ void read_of_one_class(const KeyReader& reader, SchedulerConfig& config) {
 
 }  // namespace
 
+bool takes_key(const SchedulerKeys& keys, std::string_view key) { return contains(keys.keys, key); }
+
 bool integrates_noise(SolverAlgorithm algorithm) {
   return algorithm == SolverAlgorithm::DpmSolver || algorithm == SolverAlgorithm::SdeDpmSolver;
 }
 
 ConfigDocument without_defaults(const ConfigDocument& document) {
-  std::vector<std::pair<std::string, std::string>> changes;
-  if (document.has("_use_default_values")) {
-    for (const std::string& key : document.texts("_use_default_values")) {
-      changes.emplace_back(key, "null");
-    }
-  }
-  return document.with(changes);
+  if (!document.has("_use_default_values")) return document;
+  return document.without(document.texts("_use_default_values"));
 }
 
 SchedulerConfig read_scheduler_config(const ConfigDocument& document, const SchedulerKeys& keys,
@@ -225,10 +254,10 @@ SchedulerConfig read_scheduler_config(const ConfigDocument& document, const Sche
   SchedulerConfig config = defaults;
   read_noise(document, reader, keys, config);
   read_sigmas(document, reader, config);
-  read_clipping(reader, config);
+  read_clipping(document, reader, config);
   read_solver(document, reader, keys, config);
   read_variance(document, reader, config);
-  read_of_one_class(reader, config);
+  read_of_one_class(document, reader, keys, config);
   return config;
 }
 

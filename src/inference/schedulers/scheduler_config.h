@@ -50,7 +50,7 @@ struct SchedulerConfig {
   double clip_sample_range = 1.0;
   bool thresholding = false;
   double dynamic_thresholding_ratio = 0.995;
-  double sample_max_value = 1.0;
+  double sample_max_value = 1.0;  // null: infinity
 
   bool skip_prk_steps = false;                            // PNDM
   VarianceType variance_type = VarianceType::FixedSmall;  // DDPM
@@ -80,14 +80,22 @@ struct SchedulerKeys {
   Words<SolverType> solver_types;
 };
 
+/// Whether a class has the key as a setting of its own.
+bool takes_key(const SchedulerKeys& keys, std::string_view key);
+
 bool integrates_noise(SolverAlgorithm algorithm);
+
+/// The key that only classes for models distilled to few steps take.
+inline constexpr const char* kOriginalSteps = "original_inference_steps";
 
 /// The document without what diffusers wrote down as not given by the user (_use_default_values).
 ConfigDocument without_defaults(const ConfigDocument& document);
 
 /// The settings of a class that takes `keys` and has `defaults` for those that the file has not.
-/// Throws Error(BadModel) that names file and key for a wrong type, a value out of range and a
-/// setting that is not followed (flow matching, learned variance, a solver inside a solver).
+/// null is a value, as in diffusers: false for a boolean, no number and no word; only where it is
+/// the class's own default, or nothing but its absence, does it count as absent. Throws
+/// Error(BadModel) that names file and key for a wrong type, a value out of range and a setting
+/// that is not followed (flow matching, learned variance, a solver inside a solver).
 SchedulerConfig read_scheduler_config(const ConfigDocument& document, const SchedulerKeys& keys,
                                       const SchedulerConfig& defaults);
 

@@ -193,25 +193,25 @@ SchedulerClass deis() {
   return {"DEISMultistepScheduler", make_deis, count_solver, keys, {}};
 }
 
-SchedulerKeys distilled_keys() {
-  return keys_of({kSpacing,
-                  kClipping,
-                  kThresholding,
-                  {"original_inference_steps", "set_alpha_to_one", "timestep_scaling",
-                   "rescale_betas_zero_snr"}});
-}
+// Both have more keys, as timestep_spacing, that they never look at.
+const Keys kDistilled = {kOriginalSteps, "set_alpha_to_one", "rescale_betas_zero_snr"};
 
 SchedulerClass lcm() {
-  return {"LCMScheduler", make_lcm, count_steps, distilled_keys(),
+  return {"LCMScheduler", make_lcm, count_steps,
+          keys_of({kDistilled, kClipping, kThresholding, {"timestep_scaling"}}),
           stable_diffusion_betas(BetaSchedule::ScaledLinear)};
 }
 
 SchedulerClass tcd() {
-  return {"TCDScheduler", make_tcd, count_steps, distilled_keys(),
+  return {"TCDScheduler", make_tcd, count_steps, keys_of({kDistilled}),
           stable_diffusion_betas(BetaSchedule::ScaledLinear)};
 }
 
 }  // namespace
+
+bool is_distilled(const SchedulerClass& of_class) {
+  return takes_key(of_class.keys, kOriginalSteps);
+}
 
 const SchedulerClass* find_scheduler_class(const std::string& class_name) {
   static const std::vector<SchedulerClass> classes = {

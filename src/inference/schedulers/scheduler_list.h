@@ -26,6 +26,10 @@ struct SchedulerName {
   std::vector<std::pair<std::string, std::string>> settings;  // keys and their values as JSON
 };
 
+/// Whether the class is for models distilled to few steps, which were trained to skip those between
+/// (LCM, TCD).
+bool is_distilled(const SchedulerClass& of_class);
+
 /// The class of a name of diffusers; nullptr: none of ours.
 const SchedulerClass* find_scheduler_class(const std::string& class_name);
 

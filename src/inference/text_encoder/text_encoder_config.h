@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -27,8 +28,9 @@ struct TextEncoderConfig {
   std::int64_t eos_token_id = 49407;
   std::int64_t projection_width = 0;  // of the pooled prompt; 0: a model without projection
 
-  /// Layers that can be skipped at the end: clip_skip from 0 to this.
-  std::int64_t max_clip_skip() const { return layers - 1; }
+  /// The highest clip_skip. The last layer is never used, and one must be left, but where there is
+  /// only one.
+  std::int64_t max_clip_skip() const { return std::max<std::int64_t>(0, layers - 2); }
 };
 
 }  // namespace ssd1b

@@ -206,6 +206,8 @@ void read_embeddings(const ConfigDocument& document, const Levels& levels, UNetC
                        static_cast<std::ptrdiff_t>(widths.size()),
                    "cross_attention_dim", "one number: a prompt has one width");
   config.time_id_width = document.integer("addition_time_embed_dim", {2, kMaxWidth});
+  document.require(config.time_id_width / 2 - config.freq_shift > 0.0, "freq_shift",
+                   "below half of addition_time_embed_dim");
   const std::int64_t inputs = document.integer("projection_class_embeddings_input_dim");
   document.require(
       kTimeIds * config.time_id_width < inputs && inputs <= 16 * kMaxWidth,

@@ -284,4 +284,12 @@ ConfigDocument ConfigDocument::with(
   return changed;
 }
 
+ConfigDocument ConfigDocument::without(const std::vector<std::string>& keys) const {
+  ConfigDocument changed = *this;
+  auto copy = std::make_shared<Json>(*json_);
+  for (const std::string& key : keys) copy->value.erase(key);
+  changed.json_ = std::move(copy);
+  return changed;
+}
+
 }  // namespace ssd1b

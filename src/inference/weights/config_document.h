@@ -94,6 +94,8 @@ class ConfigDocument {
 
   /// A copy with some keys set, as texts of JSON: what a single file's shapes say about a config.
   ConfigDocument with(const std::vector<std::pair<std::string, std::string>>& changes) const;
+  /// A copy without some keys, which it need not have.
+  ConfigDocument without(const std::vector<std::string>& keys) const;
 
  private:
   struct Json;

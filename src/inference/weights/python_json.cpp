@@ -103,4 +103,17 @@ json parse_python_json(const std::string& text, const std::filesystem::path& fil
   return parsed;
 }
 
+std::vector<std::string> keys_in_order(const std::string& text, const std::string& key) {
+  std::vector<std::string> keys;
+  bool is_inside = false;
+  const auto note = [&](int depth, json::parse_event_t event, json& parsed) {
+    if (event != json::parse_event_t::key) return true;
+    if (depth == 1) is_inside = parsed == key;
+    if (depth == 2 && is_inside) keys.push_back(parsed.get<std::string>());
+    return true;
+  };
+  [[maybe_unused]] const json unordered = json::parse(with_stand_ins(text), note);
+  return keys;
+}
+
 }  // namespace ssd1b

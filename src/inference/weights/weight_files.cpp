@@ -23,8 +23,8 @@ constexpr std::size_t kMaxIndexBytes = std::size_t{64} << 20;
 /// Whether a name is there; a link that leads nowhere is, so that opening it says what is wrong.
 bool is_there(const fs::path& file) {
   std::error_code ignored;
-  return fs::symlink_status(file, ignored).type() != fs::file_type::not_found &&
-         fs::symlink_status(file, ignored).type() != fs::file_type::none;
+  const fs::file_type type = fs::symlink_status(file, ignored).type();
+  return type != fs::file_type::not_found && type != fs::file_type::none;
 }
 
 std::string shard_name_of(const ConfigDocument& map, const std::string& tensor) {

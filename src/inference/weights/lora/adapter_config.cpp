@@ -6,6 +6,8 @@
 
 #include "inference/weights/lora/lora_key.h"
 #include "inference/weights/name_matching.h"
+#include "inference/weights/python_json.h"
+#include "inference/weights/regular_file.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
@@ -13,6 +15,7 @@ namespace {
 
 constexpr const char* kMetadataKey = "lora_adapter_metadata";
 constexpr std::size_t kMaxPatternBytes = 512;
+constexpr std::size_t kMaxSettingsBytes = std::size_t{16} << 20;
 constexpr double kStandardAlpha = 8;
 constexpr const char* kPeftPrefix = "base_model.model.";
 
@@ -51,10 +54,16 @@ std::regex pattern_of(const ConfigDocument& alphas, const std::string& pattern) 
   }
 }
 
-/// PEFT changes the model's own weights too when it loads an adapter that began in such a way.
+std::string in_lower_case(std::string text) {
+  for (char& each : text) each = static_cast<char>(std::tolower(static_cast<unsigned char>(each)));
+  return text;
+}
+
+/// PEFT changes the model's own weights too when it loads an adapter that began in such a way; in
+/// another case it takes olora alone and fails of the others.
 void refuse_what_changes_the_base(const ConfigDocument& document, const std::string& key) {
   if (!document.has_text(key)) return;
-  const std::string start = document.text(key);
+  const std::string start = in_lower_case(document.text(key));
   for (const char* each : {"pissa", "olora", "corda", "loftq"}) {
     document.require(!starts_with(start, each), key,
                      "true, false, gaussian or orthogonal, for others change the weights of the "
@@ -64,7 +73,8 @@ void refuse_what_changes_the_base(const ConfigDocument& document, const std::str
 }
 
 /// `prefix`: what stands before each key, as `unet.`.
-AdapterConfig parse(const ConfigDocument& document, const std::string& prefix) {
+AdapterConfig parse(const AdapterSettings& settings, const std::string& prefix) {
+  const ConfigDocument& document = settings.document;
   for (const char* key : {"use_dora", "lora_bias", "use_qalora"}) {
     document.require(!document.optional_boolean(prefix + key).value_or(false), prefix + key,
                      "false (this program merges plain LoRA only)");
@@ -80,7 +90,7 @@ AdapterConfig parse(const ConfigDocument& document, const std::string& prefix) {
   const std::string patterns = prefix + "alpha_pattern";
   if (document.has(patterns)) {
     const ConfigDocument alphas = document.object(patterns);
-    for (const std::string& pattern : alphas.keys()) {
+    for (const std::string& pattern : keys_in_order(settings.text, patterns)) {
       config.alphas.emplace_back(pattern_of(alphas, pattern), alphas.number(pattern));
     }
   }
@@ -114,7 +124,7 @@ bool is_peft_file(const SafetensorsFile& file) {
   return !file.tensors().empty() && starts_with(file.tensors().front().name, kPeftPrefix);
 }
 
-ConfigDocument read_peft_settings(const SafetensorsFile& file) {
+AdapterSettings read_peft_settings(const SafetensorsFile& file) {
   const std::filesystem::path settings = file.path().parent_path() / "adapter_config.json";
   std::error_code failed;
   if (!std::filesystem::exists(settings, failed)) {
@@ -123,25 +133,31 @@ ConfigDocument read_peft_settings(const SafetensorsFile& file) {
                     ": a file of PEFT's own must have adapter_config.json beside it, which says "
                     "how much the LoRA counts (lora_alpha), got none");
   }
-  return ConfigDocument::read(settings);
+  const std::string text = RegularFile(settings).read_text(kMaxSettingsBytes);
+  return {ConfigDocument::parse(text, settings), text};
 }
 
 std::optional<AdapterConfig> read_adapter_config(const SafetensorsFile& file,
                                                  const std::string& component) {
   const auto found = file.metadata().find(kMetadataKey);
   if (found != file.metadata().end()) {
-    const ConfigDocument document = ConfigDocument::parse(found->second, file.path());
+    const AdapterSettings settings = {ConfigDocument::parse(found->second, file.path()),
+                                      found->second};
     const std::string prefix = component + ".";
-    if (has_start(document.keys(), prefix)) return parse(document, prefix);
+    if (has_start(settings.document.keys(), prefix)) return parse(settings, prefix);
+    if (names_component(file.tensors().front().name)) {
+      settings.document.fail(prefix + "lora_alpha",
+                             "given beside the other settings in " + std::string(kMetadataKey) +
+                                 ", for the file has matrices of " + component);
+    }
     // unet.save_lora_adapter names the component nowhere.
-    if (names_component(file.tensors().front().name)) return std::nullopt;
-    return parse(document, "");
+    return parse(settings, "");
   }
   if (!is_peft_file(file)) return std::nullopt;
-  const ConfigDocument document = read_peft_settings(file);
-  document.require(document.optional_text("peft_type").value_or("LORA") == "LORA", "peft_type",
-                   "LORA");
-  return parse(document, "");
+  const AdapterSettings settings = read_peft_settings(file);
+  settings.document.require(settings.document.optional_text("peft_type").value_or("LORA") == "LORA",
+                            "peft_type", "LORA");
+  return parse(settings, "");
 }
 
 }  // namespace ssd1b

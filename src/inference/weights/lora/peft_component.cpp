@@ -37,7 +37,7 @@ bool fits(const SafetensorsFile& file, const ComponentWeights& weights,
 
 std::string component_of_peft_file(const SafetensorsFile& file, const LoraTarget& target,
                                    const std::map<std::string, ModuleSpellings>& spellings) {
-  const ConfigDocument settings = read_peft_settings(file);
+  const ConfigDocument settings = read_peft_settings(file).document;
   if (const auto component = component_of_class(settings)) return *component;
   std::vector<std::string> fitting;
   for (const auto& [component, weights] : target.components) {

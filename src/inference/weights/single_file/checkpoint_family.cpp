@@ -13,7 +13,7 @@ struct Sign {
   const char* start;
   const char* what;
 };
-constexpr std::array<Sign, 25> kSigns = {{
+constexpr std::array<Sign, 26> kSigns = {{
     {"double_blocks.", "FLUX"},
     {"model.diffusion_model.double_blocks.", "FLUX"},
     {"joint_blocks.", "Stable Diffusion 3"},
@@ -22,6 +22,7 @@ constexpr std::array<Sign, 25> kSigns = {{
     {"cond_stage_model.transformer.", "Stable Diffusion 1"},
     {"conditioner.embedders.0.model.", "the SDXL refiner"},
     {"edm_mean", "Playground 2.5"},
+    {"edm_vpred.sigma_max", "CosXL"},
     {"control_model.", "a ControlNet"},
     {"controlnet_", "a ControlNet"},
     {"lora_unet_", "a LoRA"},
