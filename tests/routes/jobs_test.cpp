@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -53,6 +54,24 @@ TEST(JobStore, HoldsAtMost256AndRefusesWhileNoneHasEnded) {
   EXPECT_THROW(store.find(jobs[100]->id(), ""), Error);
   EXPECT_NO_THROW(store.find(jobs[0]->id(), ""));
   EXPECT_NO_THROW(store.find(added->id(), ""));
+}
+
+TEST(JobStore, ForgetsAlsoWhenNobodyAsks) {
+  TestService service(TestService::Worker::NeverReady);
+  JobStore store(service.get().dispatcher(), service.get().metrics(),
+                 /*kept_after_end=*/std::chrono::milliseconds(0));
+  std::shared_ptr<TrackedJob> job = store.add("", one_picture());
+  const std::weak_ptr<TrackedJob> kept = job;
+  const auto picture = std::make_shared<Job>(1, GenerationRequest(), JobTicket());
+  job->follow({picture});
+  job.reset();
+  store.forget_old();
+  EXPECT_FALSE(kept.expired()) << "it has not ended";
+
+  picture->cancel({ErrorCode::Cancelled, "enough", 0});
+  store.forget_old();
+
+  EXPECT_TRUE(kept.expired());
 }
 
 TEST(JobStore, HoldsAtMostAGibibyteOfPictures) {

@@ -158,6 +158,19 @@ TEST(LinkStore, TheOldestMakeRoomForALargeOne) {
   EXPECT_NE(store.find(large, ""), nullptr);
 }
 
+TEST(LinkStore, ForgetsAlsoWhenNobodyAsks) {
+  LinkStore store(LinkStore::kMostBytes, /*kept=*/std::chrono::milliseconds(100));
+  const std::string id = store.add({"bytes", "image/png", ""});
+  const std::weak_ptr<const LinkedPicture> kept = store.find(id, "");
+  store.forget_old();
+  EXPECT_FALSE(kept.expired());
+
+  std::this_thread::sleep_for(std::chrono::milliseconds(110));
+  store.forget_old();
+
+  EXPECT_TRUE(kept.expired());
+}
+
 TEST(RandomId, Is32HexDigitsAndNeverTheSame) {
   const std::string id = random_id();
 
