@@ -101,7 +101,7 @@ TEST(JobStore, ARefusedJobCostsNoEndedOne) {
   const std::string ended = header_of(posted, "Location");
   service.wait_for_metric("ssd1b_pictures_ended_total{outcome=\"succeeded\"} 1");
   for (int i = 0; i < 255; ++i) service.get().jobs().add("", one_picture());
-  HttpRequest late = service.request("POST", "/v1/jobs", R"({"prompt": "a", "timeout_ms": 1})");
+  SentRequest late = service.request("POST", "/v1/jobs", R"({"prompt": "a", "timeout_ms": 1})");
   late.arrived_at -= std::chrono::seconds(1);
 
   EXPECT_EQ(service.call(late).status, 504);
