@@ -232,6 +232,7 @@ def test_health_check_command(start):
 
     good = subprocess.run([SERVER, "--healthcheck", server.url], capture_output=True, text=True, timeout=20)
     path = subprocess.run([SERVER, "--healthcheck", server.url + "/readyz"], capture_output=True, timeout=20)
+    query = subprocess.run([SERVER, "--healthcheck", server.url + "?x=1"], capture_output=True, timeout=20)
     missing = subprocess.run([SERVER, "--healthcheck", server.url + "/none"], capture_output=True, timeout=20)
     no_port = [subprocess.run([SERVER, "--healthcheck", f"http://127.0.0.1:{port}"], capture_output=True, timeout=20)
                for port in (0, 65536, 70000)]
@@ -240,7 +241,7 @@ def test_health_check_command(start):
 
     assert good.returncode == 0 and good.stderr == ""
     assert path.returncode == 0
-    assert missing.returncode == 1
+    assert missing.returncode == query.returncode == 1  # nothing is at / for a GET
     assert [each.returncode for each in no_port] == [1, 64, 64]
     assert all(len(each.stderr.splitlines()) == 1 for each in no_port)
     assert dead.returncode == 1 and len(dead.stderr.splitlines()) == 1
