@@ -77,14 +77,14 @@ TEST(JsonText, FindsANumberAsItIsWritten) {
 }
 
 TEST(JsonText, FindsANumberBesideALargeKeyWithManyNumbers) {
-  std::string text = "{\"width\": 1.5, \"" + std::string(131000, 'k') + "\": [1.5";
-  for (int i = 0; i < 32000; ++i) text += ",1.5";
+  std::string text = "{\"width\": 1.5, \"" + std::string(1000000, 'k') + "\": [1.5";
+  for (int i = 0; i < 200000; ++i) text += ",1.5";
   text += "]}";
   const std::clock_t began = std::clock();
 
   EXPECT_EQ(written_number(text, "width"), "1.5");
 
-  EXPECT_LT(std::clock() - began, CLOCKS_PER_SEC / 5);
+  EXPECT_LT(std::clock() - began, CLOCKS_PER_SEC);
 }
 
 TEST(JsonText, NamesEqualAfterUnescapingAreDuplicates) {
