@@ -30,9 +30,10 @@ void leave_no_core_file() {
 }
 
 /// Blocks until a signal asks for the end. Throws what makes going on impossible.
-void watch(const Signals& signals, const Dispatcher& dispatcher) {
+void watch(const Signals& signals, const Dispatcher& dispatcher, const Service& service) {
   for (;;) {
     const std::optional<int> signal = signals.wait(kLookAround);
+    service.forget_old();
     if (const std::optional<Error> fatal = dispatcher.fatal()) throw *fatal;
     if (signal) return;
   }
@@ -47,11 +48,11 @@ int serve(const ServerOptions& options) {
   signals.on_hang_up([&] { reload_keys(keys.get()); });
   Metrics metrics;
   Dispatcher dispatcher(options, metrics);
-  HttpServer server(edge_options(options, keys, metrics),
-                    all_routes(std::make_shared<Service>(options, dispatcher, metrics)));
+  const auto service = std::make_shared<Service>(options, dispatcher, metrics);
+  HttpServer server(edge_options(options, keys, metrics), all_routes(service));
   announce(options, server.port(), server.management_port());
   const OutOfMemory waits(OutOfMemory::Means::Wait);
-  watch(signals, dispatcher);
+  watch(signals, dispatcher, *service);
   shut_down(signals, options, server, dispatcher);
   return 0;
 }

@@ -64,13 +64,19 @@ int DeviceLoop::run() {
     engine_.reset();
     server_.finish_sending();
     return 0;
+  } catch (const std::bad_alloc&) {
+    give_up(ErrorCode::OutOfMemory, "the worker's own memory ran out");
   } catch (const std::exception& fault) {
     // The engine reports a picture's fault as an event: what it throws is the loss of the device.
-    // Nothing of it is touched any more, since freeing what a lost device holds can crash or hang.
-    server_.send(FatalMessage{ErrorCode::DeviceLost, first_line(fault)});
-    server_.finish_sending();
-    _exit(exit_status_of(ErrorCode::DeviceLost));
+    give_up(ErrorCode::DeviceLost, first_line(fault));
   }
+}
+
+/// Nothing of the engine is touched any more: freeing what a lost device holds can crash or hang.
+void DeviceLoop::give_up(ErrorCode code, const std::string& message) {
+  server_.send(FatalMessage{code, message});
+  server_.finish_sending();
+  _exit(exit_status_of(code));
 }
 
 void DeviceLoop::open() {

@@ -40,6 +40,7 @@ class DeviceLoop {
   void step();  // throws what the engine throws
   void report(PictureEvent event, const Unit& unit);
   int fail_opening(ErrorCode code, const std::string& message);
+  [[noreturn]] void give_up(ErrorCode code, const std::string& message);
 
   const OpenEngine& open_engine_;
   ServerLink& server_;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
 #include <string>
 
 #include "service/dialects/write_json.h"
@@ -52,6 +53,38 @@ TEST(JsonText, DuplicateFieldNamesThePath) {
     EXPECT_EQ(error.code(), ErrorCode::DuplicateField);
     EXPECT_EQ(error.param(), "a.c.d");
   }
+}
+
+TEST(JsonText, ADuplicateFieldIsShownShortAndWithoutControlCharacters) {
+  const auto message = [](const std::string& text) {
+    try {
+      parse_json(text);
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  const std::string large(100000, 'k');
+
+  EXPECT_EQ(message("{\"a\\u0000b\": 1, \"a\\u0000b\": 2}"), "a?b is given twice");
+  EXPECT_LT(message("{\"" + large + "\": 1, \"" + large + "\": 2}").size(), 100u);
+}
+
+TEST(JsonText, FindsANumberAsItIsWritten) {
+  EXPECT_EQ(written_number(R"({"a": 1.50})", "a"), "1.50");
+  EXPECT_EQ(written_number(R"({"a": {"b": 2e1}, "b": 3.5})", "a.b"), "2e1");
+  EXPECT_EQ(written_number(R"({"ab": 1.5, "a": {"c": 2.5}, "": {"a": 3.5}})", "a"), "");
+}
+
+TEST(JsonText, FindsANumberBesideALargeKeyWithManyNumbers) {
+  std::string text = "{\"width\": 1.5, \"" + std::string(1000000, 'k') + "\": [1.5";
+  for (int i = 0; i < 200000; ++i) text += ",1.5";
+  text += "]}";
+  const std::clock_t began = std::clock();
+
+  EXPECT_EQ(written_number(text, "width"), "1.5");
+
+  EXPECT_LT(std::clock() - began, CLOCKS_PER_SEC);
 }
 
 TEST(JsonText, NamesEqualAfterUnescapingAreDuplicates) {

@@ -98,7 +98,7 @@ def test_sigterm_answers_what_is_handled(start_echo):
     server = start_echo()
     connections = [server.connect() for _ in range(20)]
     for connection in connections:
-        connection.sendall(b"POST /wait?800 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+        connection.sendall(b"POST /wait/800 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
     time.sleep(0.3)
     server.process.send_signal(signal.SIGTERM)
 

@@ -85,7 +85,7 @@ def test_64_slow_readers_delay_nobody_else_and_are_cut_off(start_echo):
         connection = socket.socket()
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", server.port))
-        connection.sendall(b"GET /big?8000000 HTTP/1.1\r\nHost: a\r\n\r\n")
+        connection.sendall(b"GET /big/8000000 HTTP/1.1\r\nHost: a\r\n\r\n")
         readers.append(connection)
     time.sleep(0.7)  # until the replies are made and stuck
     attacked, at_rest = p99_ms(server, calm, count=50)
@@ -222,7 +222,7 @@ def test_health_answers_in_50_ms_whatever_the_load(start_echo, port):
     server, calm = start_echo("management_port=0"), start_echo("management_port=0")
     waiting = [server.connect() for _ in range(200)]  # as many pictures in the making
     for connection in waiting:
-        connection.sendall(b"POST /wait?20000 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+        connection.sendall(b"POST /wait/20000 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
     load = subprocess.Popen(["python3", "-c", LOAD, str(server.port)], stdout=subprocess.PIPE)
     try:
         load.stdout.readline()
@@ -248,7 +248,7 @@ def test_a_client_that_goes_away_is_noticed_while_200_wait(start_echo):
     server = start_echo()
     waiting = [server.connect() for _ in range(200)]
     for connection in waiting:
-        connection.sendall(b"POST /wait?20000 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+        connection.sendall(b"POST /wait/20000 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
     time.sleep(0.5)
     for connection in waiting:
         connection.close()

@@ -30,14 +30,15 @@ HttpReply text(std::string body) {
   return reply;
 }
 
-int number_of(const std::string& query, int otherwise) {
-  return query.empty() ? otherwise : std::stoi(query);
+/// At the end of the path.
+int number_of(const HttpRequest& request, int otherwise) {
+  return request.path_parameters.empty() ? otherwise : std::stoi(request.path_parameters.front());
 }
 
 /// What a route that makes pictures does: it waits, and notices that the client is gone.
 HttpReply wait_like_a_picture(const HttpRequest& request) {
   using Clock = std::chrono::steady_clock;
-  const auto until = Clock::now() + std::chrono::milliseconds(number_of(request.query, 100));
+  const auto until = Clock::now() + std::chrono::milliseconds(number_of(request, 100));
   while (Clock::now() < until) {
     if (request.is_client_gone()) {
       ++g_abandoned;
@@ -48,12 +49,11 @@ HttpReply wait_like_a_picture(const HttpRequest& request) {
   return text("waited " + request.body);
 }
 
-HttpReply stream_lines(const HttpRequest& request) {
+HttpReply stream_lines(const HttpRequest&) {
   HttpReply reply;
   reply.content_type = "text/event-stream";
-  const int lines = number_of(request.query, 3);
-  reply.stream = [lines](const ssd1b::StreamWriter& write) {
-    for (int i = 0; i < lines && write("data: " + std::to_string(i) + "\n\n"); ++i) {
+  reply.stream = [](const ssd1b::StreamWriter& write) {
+    for (int i = 0; i < 3 && write("data: " + std::to_string(i) + "\n\n"); ++i) {
     }
   };
   return reply;
@@ -70,7 +70,7 @@ HttpReply break_off(const HttpRequest&) {
 }
 
 HttpReply describe(const HttpRequest& request) {
-  std::string body = request.method + " " + request.path + "\n" + request.client + "\n";
+  std::string body = request.client + "\n";
   for (const std::string& parameter : request.path_parameters) body += parameter + "\n";
   return text(body);
 }
@@ -106,7 +106,7 @@ std::vector<ssd1b::Route> routes(const Counters& counters) {
   const auto health = [](const HttpRequest&) { return text("well\n"); };
   const auto echo = [](const HttpRequest& request) { return text(request.body); };
   const auto big = [](const HttpRequest& request) {
-    return text(std::string(static_cast<std::size_t>(number_of(request.query, 1000)), 'x'));
+    return text(std::string(static_cast<std::size_t>(number_of(request, 1000)), 'x'));
   };
   const auto fail = [](const HttpRequest&) -> HttpReply { throw std::runtime_error("a secret"); };
   const auto gone = [](const HttpRequest&) {
@@ -127,8 +127,9 @@ std::vector<ssd1b::Route> routes(const Counters& counters) {
       {"POST", "/models/{name...}", describe},
       {"POST", "/echo", echo},
       {"POST", "/wait", wait_like_a_picture},
+      {"POST", "/wait/{ms}", wait_like_a_picture},
       {"GET", "/stream", stream_lines},
-      {"GET", "/big", big},
+      {"GET", "/big/{bytes}", big},
       {"GET", "/fail", fail},
       {"GET", "/break", break_off},
   };

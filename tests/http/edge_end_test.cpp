@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
@@ -54,6 +55,25 @@ TEST(EdgeEnd, StopsAtOnceWhereNothingIsHandled) {
 
   EXPECT_LT(seconds_since(began), 0.3);
   EXPECT_EQ(first_status(clients[1]->read_to_end()), 503);
+}
+
+TEST(EdgeEnd, ARefusedClientThatSendsOnDoesNotHoldUpTheEnd) {
+  EdgeServer server;
+  RawClient client(server.port());
+  client.send("BAD\r\n\r\n");
+  ASSERT_EQ(first_status(client.read_reply()), 400);
+  std::atomic<bool> is_over{false};
+  std::thread trickle([&] {
+    for (; !is_over; std::this_thread::sleep_for(milliseconds(20))) client.send("x");
+  });
+  std::this_thread::sleep_for(milliseconds(50));
+  const auto began = Clock::now();
+
+  server.server().stop();
+
+  EXPECT_LT(seconds_since(began), 0.3);
+  is_over = true;
+  trickle.join();
 }
 
 TEST(EdgeEnd, StopAnswersThoseWhoHaveConnected) {

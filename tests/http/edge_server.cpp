@@ -79,9 +79,7 @@ std::vector<Route> EdgeServer::routes() {
       return handler(request);
     };
   };
-  const auto hello = [](const HttpRequest& request) {
-    return text("hello " + request.client + request.query);
-  };
+  const auto hello = [](const HttpRequest& request) { return text("hello " + request.client); };
   const auto empty = [](const HttpRequest&) {
     HttpReply reply;
     reply.status = 204;

@@ -145,6 +145,16 @@ TEST(HeadGate, ReadsWhatTheHeadSays) {
   EXPECT_EQ(*find_field(head.fields, "x-thing"), "two words");
 }
 
+TEST(HeadGate, TakesEscapedBreaksInWhatBrowsersSendOfOtherSites) {
+  for (const char* field : {"Cookie: a=b%0Ac", "cookie: %00", "Referer: http://x/?q=%0d%0aX:y"}) {
+    EXPECT_EQ(status_of_head(post(std::string(field) + "\r\n")), 0) << field;
+  }
+  const JudgedHead refused = examine_head(post("X-Name: a%0Ab\r\n"));
+  ASSERT_TRUE(refused.fault);
+  EXPECT_NE(refused.fault->message.find("X-Name must hold no %0a"), std::string::npos)
+      << refused.fault->message;
+}
+
 TEST(HeadGate, TakesTheAuthorityOffATargetOfTheSameHost) {
   const RequestHead head = head_of("GET HTTP://A:80?x HTTP/1.1\r\nHost: a:80\r\n\r\n");
 

@@ -85,6 +85,15 @@ TEST(HttpServer, RefusesWhatNoRouteTakes) {
   EXPECT_EQ(failed.find("secret"), std::string::npos);
 }
 
+TEST(HttpServer, TellsItsMethodsToWhoAsksForNoPath) {
+  const EdgeServer server;
+
+  const std::string reply = talk(server, "OPTIONS * HTTP/1.0\r\n\r\n");
+
+  EXPECT_EQ(first_status(reply), 204);
+  EXPECT_EQ(header_of(reply, "Allow"), "DELETE, GET, HEAD, OPTIONS, POST");
+}
+
 TEST(HttpServer, AnswersEachSmugglingCaseOnceWith400AndCloses) {
   const EdgeServer server;
 
@@ -311,6 +320,7 @@ TEST(Healthcheck, TellsWhetherAServerIsWell) {
   EXPECT_TRUE(healthcheck(url));
   EXPECT_TRUE(healthcheck(url + "/hello"));
   EXPECT_FALSE(healthcheck(url + "/no"));
+  EXPECT_FALSE(healthcheck(url + "?x=1"));  // nothing is at /
   server.reset();
   EXPECT_FALSE(healthcheck(url));
   for (const char* bad : {"", "127.0.0.1:5000", "https://a", "http://", "http://a b", "ftp://a"}) {

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -55,6 +56,24 @@ TEST(JobStore, HoldsAtMost256AndRefusesWhileNoneHasEnded) {
   EXPECT_NO_THROW(store.find(added->id(), ""));
 }
 
+TEST(JobStore, ForgetsAlsoWhenNobodyAsks) {
+  TestService service(TestService::Worker::NeverReady);
+  JobStore store(service.get().dispatcher(), service.get().metrics(),
+                 /*kept_after_end=*/std::chrono::milliseconds(0));
+  std::shared_ptr<TrackedJob> job = store.add("", one_picture());
+  const std::weak_ptr<TrackedJob> kept = job;
+  const auto picture = std::make_shared<Job>(1, GenerationRequest(), JobTicket());
+  job->follow({picture});
+  job.reset();
+  store.forget_old();
+  EXPECT_FALSE(kept.expired()) << "it has not ended";
+
+  picture->cancel({ErrorCode::Cancelled, "enough", 0});
+  store.forget_old();
+
+  EXPECT_TRUE(kept.expired());
+}
+
 TEST(JobStore, HoldsAtMostAGibibyteOfPictures) {
   TestService service(TestService::Worker::NeverReady);
   JobStore store(service.get().dispatcher(), service.get().metrics());
@@ -82,7 +101,7 @@ TEST(JobStore, ARefusedJobCostsNoEndedOne) {
   const std::string ended = header_of(posted, "Location");
   service.wait_for_metric("ssd1b_pictures_ended_total{outcome=\"succeeded\"} 1");
   for (int i = 0; i < 255; ++i) service.get().jobs().add("", one_picture());
-  HttpRequest late = service.request("POST", "/v1/jobs", R"({"prompt": "a", "timeout_ms": 1})");
+  SentRequest late = service.request("POST", "/v1/jobs", R"({"prompt": "a", "timeout_ms": 1})");
   late.arrived_at -= std::chrono::seconds(1);
 
   EXPECT_EQ(service.call(late).status, 504);

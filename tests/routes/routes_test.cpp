@@ -124,7 +124,7 @@ TEST(Routes, EveryStageOfAPictureIsMeasured) {
 TEST(Routes, AClientThatIsGoneEndsItsPictures) {
   TestService service;
   service.wait_until_ready();
-  HttpRequest request =
+  SentRequest request =
       service.request("POST", "/generate-image", R"({"prompt": "delay=50ms", "steps": 100})");
   const auto gone_at = Clock::now() + std::chrono::milliseconds(200);
   request.is_client_gone = [gone_at] { return Clock::now() >= gone_at; };

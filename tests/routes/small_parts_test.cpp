@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <memory>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -74,14 +76,15 @@ TEST(FewAtATime, LetsNoMoreIn) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i) {
     threads.emplace_back([&] {
-      two.run([&] {
-        const int now = ++inside;
-        for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
-        }
-        std::this_thread::sleep_for(std::chrono::milliseconds(5));
-        --inside;
-        ++done;
-      });
+      two.run([] {},
+              [&] {
+                const int now = ++inside;
+                for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
+                }
+                std::this_thread::sleep_for(std::chrono::milliseconds(5));
+                --inside;
+                ++done;
+              });
     });
   }
   for (std::thread& each : threads) each.join();
@@ -93,10 +96,32 @@ TEST(FewAtATime, LetsNoMoreIn) {
 TEST(FewAtATime, GivesThePlaceBackAfterAFault) {
   FewAtATime one(1);
 
-  EXPECT_THROW(one.run([] { throw std::runtime_error("it failed"); }), std::runtime_error);
+  EXPECT_THROW(one.run([] {}, [] { throw std::runtime_error("it failed"); }), std::runtime_error);
 
   bool has_run = false;
-  one.run([&] { has_run = true; });
+  one.run([] {}, [&] { has_run = true; });
+  EXPECT_TRUE(has_run);
+}
+
+TEST(FewAtATime, LetsGoWhoIsNotWantedAnyMore) {
+  FewAtATime one(1);
+  std::atomic<bool> is_inside{false}, is_over{false};
+  std::thread busy([&] {
+    one.run([] {},
+            [&] {
+              for (is_inside = true; !is_over;)
+                std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            });
+  });
+  while (!is_inside) std::this_thread::yield();
+  const auto gone = [] { throw std::runtime_error("the client is gone"); };
+
+  EXPECT_THROW(one.run(gone, [] { FAIL() << "nobody wants it"; }), std::runtime_error);
+
+  is_over = true;
+  busy.join();
+  bool has_run = false;
+  one.run([] {}, [&] { has_run = true; });
   EXPECT_TRUE(has_run);
 }
 
@@ -131,6 +156,19 @@ TEST(LinkStore, TheOldestMakeRoomForALargeOne) {
   EXPECT_EQ(store.find(second, ""), nullptr);
   EXPECT_NE(store.find(third, ""), nullptr);
   EXPECT_NE(store.find(large, ""), nullptr);
+}
+
+TEST(LinkStore, ForgetsAlsoWhenNobodyAsks) {
+  LinkStore store(LinkStore::kMostBytes, /*kept=*/std::chrono::milliseconds(100));
+  const std::string id = store.add({"bytes", "image/png", ""});
+  const std::weak_ptr<const LinkedPicture> kept = store.find(id, "");
+  store.forget_old();
+  EXPECT_FALSE(kept.expired());
+
+  std::this_thread::sleep_for(std::chrono::milliseconds(110));
+  store.forget_old();
+
+  EXPECT_TRUE(kept.expired());
 }
 
 TEST(RandomId, Is32HexDigitsAndNeverTheSame) {

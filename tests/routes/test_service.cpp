@@ -53,9 +53,9 @@ void TestService::wait_for_metric(const std::string& line) const {
   wait_for([&] { return metrics_->text().find(line) != std::string::npos; });
 }
 
-HttpRequest TestService::request(const std::string& method, const std::string& path,
+SentRequest TestService::request(const std::string& method, const std::string& path,
                                  const std::string& body) const {
-  HttpRequest request;
+  SentRequest request;
   request.method = method;
   request.path = path;
   request.headers = {{"Host", "localhost"}, {"Content-Type", "application/json"}};
@@ -66,7 +66,7 @@ HttpRequest TestService::request(const std::string& method, const std::string& p
   return request;
 }
 
-HttpReply TestService::call(const HttpRequest& request) const {
+HttpReply TestService::call(const SentRequest& request) const {
   for (const Route& route : routes_) {
     std::string parameter;
     if (route.method != request.method || !matches(route.pattern, request.path, parameter))

@@ -8,6 +8,12 @@
 
 namespace ssd1b {
 
+/// What a route is asked, and how it was found.
+struct SentRequest : HttpRequest {
+  std::string method;
+  std::string path;
+};
+
 /// The routes over a real dispatcher with the fake worker, without HTTP.
 class TestService {
  public:
@@ -24,10 +30,10 @@ class TestService {
   void wait_for_metric(const std::string& line) const;
 
   /// A request as the edge would give it to its route.
-  HttpRequest request(const std::string& method, const std::string& path,
+  SentRequest request(const std::string& method, const std::string& path,
                       const std::string& body = "") const;
   /// Answered by the route whose pattern has no parameters, or the same number of them as `path`.
-  HttpReply call(const HttpRequest& request) const;
+  HttpReply call(const SentRequest& request) const;
   HttpReply call(const std::string& method, const std::string& path,
                  const std::string& body = "") const;
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -127,6 +128,7 @@ FakeEngine::Outcome FakeEngine::commit(const Fault& fault, const Picture& pictur
   }
   if (fault.word == "lost") throw Error(ErrorCode::DeviceLost, "the device does not answer");
   if (fault.word == "throw") throw std::runtime_error("not expected\nwith a second line");
+  if (fault.word == "new") throw std::bad_alloc();
   if (fault.word == "abort") std::abort();
   if (fault.word == "segv") std::raise(SIGSEGV);
   if (fault.word == "exit") _exit(fault.status);

@@ -353,6 +353,16 @@ TEST_F(WorkerProcessTest, AnythingElseThatTheEngineThrowsIsALostDeviceToo) {
   EXPECT_EQ(wait_for_end(), 70);
 }
 
+TEST_F(WorkerProcessTest, MemoryThatRunsOutIsNoLostDevice) {
+  peer->send(AdmitMessage{1, request("new@1")});
+
+  const auto fatal = peer->wait_for<FatalMessage>();
+
+  ASSERT_TRUE(fatal);
+  EXPECT_EQ(fatal->code, ErrorCode::OutOfMemory);
+  EXPECT_EQ(wait_for_end(), 70);
+}
+
 TEST_F(WorkerProcessTest, AGarbledServerEndsIt) {
   ASSERT_TRUE(peer->wait_for<ReadyMessage>());
 

@@ -2,33 +2,16 @@
 
 #include <algorithm>
 
+#include "service/dialects/shown_text.h"
 #include "ssd1b/request_limits.h"
 #include "utf8/utf8.h"
 
 namespace ssd1b {
 namespace {
 
-constexpr std::size_t kMaxShownBytes = 64;
 constexpr std::size_t kMostNamed = 8;  // unknown fields in one message
 
-/// A text of the client's as a message shows it: cut before it gets long, never inside a character;
-/// control characters as `?`, for a message ends at a NUL and must not steer a terminal.
-std::string shown(std::string text) {
-  std::string end_mark;
-  if (text.size() > kMaxShownBytes) {
-    std::size_t end = kMaxShownBytes;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-    text.resize(end);
-    end_mark = "...";
-  }
-  for (char& each : text) {
-    const auto byte = static_cast<unsigned char>(each);
-    if (byte < 0x20 || byte == 0x7F) each = '?';
-  }
-  return text + end_mark;
-}
-
-std::string shown(const Json& value) {
+std::string shown_value_of(const Json& value) {
   if (value.is_string()) return '"' + shown(value.get<std::string>()) + '"';
   if (value.is_array()) return "a list";
   if (value.is_object()) return "an object";
@@ -78,7 +61,8 @@ FieldReader::FieldReader(const Json& object, const FieldNames& names, std::strin
     : text_(text) {
   if (!object.is_object()) {
     throw Error(ErrorCode::InvalidValue,
-                (path.empty() ? "the body" : path) + " must be a JSON object, got " + shown(object),
+                (path.empty() ? "the body" : path) + " must be a JSON object, got " +
+                    shown_value_of(object),
                 path);
   }
   if (!path.empty()) path += '.';
@@ -131,7 +115,7 @@ std::string FieldReader::shown_value(const std::string& field) const {
   const Json* value = find(field);
   if (value == nullptr) return "nothing";
   const std::string number = value->is_number() ? written_number(text_, name(field)) : "";
-  return number.empty() ? shown(*value) : shown(number);
+  return number.empty() ? shown_value_of(*value) : shown(number);
 }
 
 Error FieldReader::invalid(const std::string& field, const std::string& must) const {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "service/dialects/shown_text.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
@@ -94,7 +95,7 @@ class DocumentBuilder final : public nlohmann::json_sax<Json> {
     Level& level = levels_.back();
     level.key = std::move(name);
     if (level.value.contains(level.key)) {
-      const std::string path = path_of_key();
+      const std::string path = shown(path_of_key());
       throw Error(ErrorCode::DuplicateField, path + " is given twice", path);
     }
     return true;
@@ -182,7 +183,7 @@ class NumberFinder final : public nlohmann::json_sax<Json> {
   bool number_integer(number_integer_t) override { return true; }
   bool number_unsigned(number_unsigned_t) override { return true; }
   bool number_float(number_float_t, const string_t& number) override {
-    if (path() == path_) found = number;
+    if (is_at_path()) found = number;
     return true;
   }
   bool string(string_t&) override { return true; }
@@ -206,10 +207,18 @@ class NumberFinder final : public nlohmann::json_sax<Json> {
   }
 
  private:
-  std::string path() const {
-    std::string path;
-    for (const std::string& key : keys_) path += (path.empty() ? "" : ".") + key;
-    return path;
+  /// Builds no text: a client may write one long key around many numbers.
+  bool is_at_path() const {
+    std::string_view rest = path_;
+    for (std::size_t i = 0; i < keys_.size(); ++i) {
+      if (i > 0) {
+        if (rest.empty() || rest.front() != '.') return false;
+        rest.remove_prefix(1);
+      }
+      if (rest.compare(0, keys_[i].size(), keys_[i]) != 0) return false;
+      rest.remove_prefix(keys_[i].size());
+    }
+    return rest.empty();
   }
 
   const std::string& path_;

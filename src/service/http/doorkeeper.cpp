@@ -28,6 +28,12 @@ Doorkeeper::Doorkeeper(Router router, std::shared_ptr<ApiKeys> keys, Cors cors)
 Entry Doorkeeper::judge(const RequestHead& head, const std::string& address,
                         const std::string& request_id) const {
   Entry entry;
+  if (head.path == "*") {  // OPTIONS of the server as a whole (RFC 9110, 9.3.7)
+    entry.reply.emplace();
+    entry.reply->status = 204;
+    entry.reply->headers.emplace_back("Allow", router_.methods());
+    return entry;
+  }
   RouteMatch match = router_.match(head.method, head.path);
   if (cors_.is_preflight(head) && !match.allowed.empty()) {
     entry.reply.emplace();

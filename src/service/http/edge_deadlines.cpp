@@ -85,6 +85,10 @@ void EdgeLoop::begin_stopping() {
   for (Connection* connection : waiting) {
     if (connection->phase == Phase::Head || connection->phase == Phase::Body) {
       refuse(*connection, Error(ErrorCode::ShuttingDown, kEnding));
+    } else if (connection->phase == Phase::Lingering) {
+      // Its reply has gone out long ago; what still comes must not hold up the end.
+      connection->linger_until = std::min(connection->linger_until, now_ + kStoppingLinger);
+      set_deadline(*connection, std::min(connection->deadline, connection->linger_until));
     } else {
       // Fresh and idle ones have a moment for a request that is on its way.
       set_deadline(*connection, now_ + kDrainingIdle);

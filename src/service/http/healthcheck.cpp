@@ -16,8 +16,8 @@ constexpr time_t kTimeoutS = 4;
 
 bool healthcheck(const std::string& url) {
   const std::string scheme = "http://";
-  const std::size_t path_begin = std::min(url.find('/', scheme.size()), url.size());
-  const std::string path = url.substr(path_begin);
+  const std::size_t path_begin = std::min(url.find_first_of("/?", scheme.size()), url.size());
+  const std::string path = (url[path_begin] == '?' ? "/" : "") + url.substr(path_begin);
   if (url.compare(0, scheme.size(), scheme) != 0 ||
       !is_host(url.substr(scheme.size(), path_begin - scheme.size()))) {
     throw Error(ErrorCode::Usage,

@@ -14,9 +14,6 @@ namespace ssd1b {
 /// A request that has passed the gate, without a word of the library that read it. Handlers see
 /// nothing else.
 struct HttpRequest {
-  std::string method;
-  std::string path;   // without the query
-  std::string query;  // behind the first '?', undecoded
   Fields headers;
   std::string body;
   std::string request_id;  // the client's own where it is well-formed, else a fresh one
@@ -42,12 +39,12 @@ struct HttpReply {
   std::string content_type = "application/json";
   Fields headers;  // besides the server's own fixed ones
   std::string body;
-  /// Set for server-sent events: called once, on the connection's thread, instead of sending
+  /// Set for server-sent events: called once, on the request's thread, instead of sending
   /// `body`; the reply ends when it returns.
   std::function<void(const StreamWriter& write)> stream;
 };
 
-/// Answers one request on its connection's thread. An Error that it throws becomes error_reply.
+/// Answers one request on a thread of its own. An Error that it throws becomes error_reply.
 using HttpHandler = std::function<HttpReply(const HttpRequest& request)>;
 
 struct Route {

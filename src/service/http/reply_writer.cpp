@@ -65,8 +65,10 @@ class ExchangeStream : public httplib::Stream {
 };
 
 /// Fields that would make httplib do again what the edge has done (framing, 100, keeping the
-/// connection), or do what we do not (ranges, upgrades, its own judgement of Accept).
+/// connection), or do what we do not (ranges, upgrades, its own judgement of Accept), or whose
+/// values it had better not read.
 bool is_kept_from_httplib(const std::string& name) {
+  if (is_browsers_own(name)) return true;
   for (const char* each : {"content-length", "transfer-encoding", "expect", "connection", "range",
                            "if-range", "upgrade", "accept", "accept-encoding"}) {
     if (equal_in_any_case(name, each)) return true;

@@ -40,17 +40,9 @@ Fields fixed_headers(const std::string& request_id) {
           {"Cache-Control", "no-store"}};
 }
 
-std::string query_of(const std::string& target) {
-  const std::size_t question = target.find('?');
-  return question == std::string::npos ? "" : target.substr(question + 1);
-}
-
 HttpRequest request_of(Connection& connection) {
   const RequestHead& head = connection.reader.head();
   HttpRequest request;
-  request.method = head.method;
-  request.path = head.path;
-  request.query = query_of(head.target);
   request.headers = head.fields;
   request.body = std::move(connection.reader.body());
   request.request_id = connection.request_id;

@@ -30,6 +30,18 @@ std::optional<std::vector<std::string>> fit(std::string_view pattern, std::strin
   return parameters;
 }
 
+/// As Allow has them: each once, and HEAD where there is GET.
+std::string listed(std::vector<std::string> methods) {
+  if (std::find(methods.begin(), methods.end(), "GET") != methods.end()) {
+    methods.emplace_back("HEAD");
+  }
+  std::sort(methods.begin(), methods.end());
+  methods.erase(std::unique(methods.begin(), methods.end()), methods.end());
+  std::string text;
+  for (const std::string& each : methods) text += (text.empty() ? "" : ", ") + each;
+  return text;
+}
+
 void check(const Route& route) {
   int depth = 0;
   for (const char c : route.pattern) {
@@ -63,14 +75,15 @@ RouteMatch Router::match(std::string_view method, std::string_view path) const {
       return match;
     }
     allowed.push_back(route.method);
-    if (route.method == "GET") allowed.emplace_back("HEAD");
   }
-  std::sort(allowed.begin(), allowed.end());
-  allowed.erase(std::unique(allowed.begin(), allowed.end()), allowed.end());
-  for (const std::string& each : allowed) {
-    match.allowed += (match.allowed.empty() ? "" : ", ") + each;
-  }
+  match.allowed = listed(std::move(allowed));
   return match;
+}
+
+std::string Router::methods() const {
+  std::vector<std::string> methods = {"OPTIONS"};
+  for (const Route& route : routes_) methods.push_back(route.method);
+  return listed(std::move(methods));
 }
 
 }  // namespace ssd1b

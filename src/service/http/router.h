@@ -24,6 +24,9 @@ class Router {
   /// `path` is decoded. HEAD takes the route of GET. The first pattern that fits wins.
   RouteMatch match(std::string_view method, std::string_view path) const;
 
+  /// All methods that one of the paths takes, as the Allow header has them.
+  std::string methods() const;
+
  private:
   std::vector<Route> routes_;
 };

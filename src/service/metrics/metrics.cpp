@@ -138,9 +138,10 @@ struct Metrics::Series {
   Gauge& queued_bytes =
       gauges(registry, "ssd1b_queue_bytes", "Memory of the requests that wait").Add({});
   Gauge& running = gauges(registry, "ssd1b_running_pictures", "Pictures in the making").Add({});
-  Histogram& queue_wait = histograms(registry, "ssd1b_queue_wait_seconds",
-                                     "From a picture's acceptance to its first unit of work")
-                              .Add({}, seconds_buckets());
+  Histogram& queue_wait =
+      histograms(registry, "ssd1b_queue_wait_seconds",
+                 "From a picture's acceptance until it was first given to a worker")
+          .Add({}, seconds_buckets());
   Family<Histogram>& stage_seconds =
       histograms(registry, "ssd1b_stage_seconds", "Where a picture's time goes");
   Counter& steps =

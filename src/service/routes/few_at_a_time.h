@@ -12,8 +12,10 @@ class FewAtATime {
  public:
   explicit FewAtATime(int most) : free_(most) {}
 
-  /// Does the work on this thread, once there is a place. Blocks. Passes on what the work throws.
-  void run(const std::function<void()>& work);
+  /// Does the work on this thread, once there is a place. Blocks; meanwhile, and before the work,
+  /// calls `check`, which throws where nobody wants the work any more. Passes on what either
+  /// throws.
+  void run(const std::function<void()>& check, const std::function<void()>& work);
 
  private:
   std::mutex mutex_;

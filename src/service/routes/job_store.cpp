@@ -1,7 +1,6 @@
 #include "service/routes/job_store.h"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -11,7 +10,6 @@
 namespace ssd1b {
 namespace {
 
-constexpr std::chrono::minutes kKeptAfterEnd{10};
 constexpr std::size_t kMostJobs = 256;
 constexpr std::int64_t kMostImageBytes = std::int64_t{1} << 30;
 
@@ -28,7 +26,7 @@ std::int64_t image_bytes_of(const ImageRequest& request) {
 
 std::shared_ptr<TrackedJob> JobStore::add(const std::string& client, ImageRequest request) {
   const std::lock_guard lock(mutex_);
-  forget_old();
+  drop_old();
   if (const auto seconds = seconds_until_room(image_bytes_of(request))) {
     metrics_.count_refused(name_of(ErrorCode::QueueFull),
                            static_cast<int>(request.pictures.size()));
@@ -42,7 +40,7 @@ std::shared_ptr<TrackedJob> JobStore::add(const std::string& client, ImageReques
 
 std::shared_ptr<TrackedJob> JobStore::find(const std::string& id, const std::string& client) {
   const std::lock_guard lock(mutex_);
-  forget_old();
+  drop_old();
   const auto found = jobs_.find(id);
   if (found == jobs_.end() || found->second->client() != client) {
     throw Error(ErrorCode::NotFound,
@@ -100,10 +98,15 @@ std::optional<double> JobStore::seconds_until_room(std::int64_t image_bytes) con
 }
 
 void JobStore::forget_old() {
+  const std::lock_guard lock(mutex_);
+  drop_old();
+}
+
+void JobStore::drop_old() {
   const Clock::time_point now = Clock::now();
   for (auto each = jobs_.begin(); each != jobs_.end();) {
     const auto ended_at = each->second->ended_at();
-    each = ended_at && now - *ended_at >= kKeptAfterEnd ? jobs_.erase(each) : std::next(each);
+    each = ended_at && now - *ended_at >= kept_after_end_ ? jobs_.erase(each) : std::next(each);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -16,9 +17,12 @@ namespace ssd1b {
 /// (as they come from the worker, three bytes a pixel). Thread-safe.
 class JobStore {
  public:
+  static constexpr std::chrono::minutes kKeptAfterEnd{10};
+
   /// Keeps references to both.
-  JobStore(const Dispatcher& dispatcher, Metrics& metrics)
-      : dispatcher_(dispatcher), metrics_(metrics) {}
+  JobStore(const Dispatcher& dispatcher, Metrics& metrics,
+           std::chrono::milliseconds kept_after_end = kKeptAfterEnd)
+      : dispatcher_(dispatcher), metrics_(metrics), kept_after_end_(kept_after_end) {}
 
   /// A job that is about to be submitted. Throws Refusal(QueueFull) where not enough of the others
   /// have ended to make room for it; they stay until it is accepted.
@@ -33,14 +37,18 @@ class JobStore {
   /// Another id than one of ours is no fault.
   void remove(const std::string& id);
 
+  /// Lets go of those whose time is up. add() and find() do too; this is for quiet times.
+  void forget_old();
+
  private:
   // With the lock held.
-  void forget_old();
+  void drop_old();
   /// Until enough of them have ended for one more of so many bytes; none where there is room.
   std::optional<double> seconds_until_room(std::int64_t image_bytes) const;
 
   const Dispatcher& dispatcher_;
   Metrics& metrics_;
+  const std::chrono::milliseconds kept_after_end_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<TrackedJob>> jobs_;
 };

@@ -23,13 +23,19 @@ class LinkStore {
  public:
   static constexpr std::size_t kMostBytes = std::size_t{1} << 30;
 
-  explicit LinkStore(std::size_t most_bytes = kMostBytes) : most_bytes_(most_bytes) {}
+  static constexpr std::chrono::minutes kKept{10};
+
+  explicit LinkStore(std::size_t most_bytes = kMostBytes, std::chrono::milliseconds kept = kKept)
+      : most_bytes_(most_bytes), kept_(kept) {}
 
   /// The id under which it is kept: 32 hex digits that nobody can guess.
   std::string add(LinkedPicture picture);
 
   /// nullptr where there is none (any more) or another client's.
   std::shared_ptr<const LinkedPicture> find(const std::string& id, const std::string& client);
+
+  /// Lets go of those whose time is up. Every other call does too; this is for quiet times.
+  void forget_old();
 
  private:
   struct Entry {
@@ -38,10 +44,11 @@ class LinkStore {
   };
 
   // With the lock held.
-  void forget_old();
-  void forget_oldest();
+  void drop_old();
+  void drop_oldest();
 
   const std::size_t most_bytes_;
+  const std::chrono::milliseconds kept_;
   std::mutex mutex_;
   std::size_t bytes_ = 0;
   std::map<std::string, std::shared_ptr<const LinkedPicture>> pictures_;

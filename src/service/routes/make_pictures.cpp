@@ -7,6 +7,7 @@
 #include "service/routes/few_at_a_time.h"
 #include "service/routes/picture_reply.h"
 #include "service/routes/require_json.h"
+#include "service/routes/still_wanted.h"
 
 namespace ssd1b {
 namespace {
@@ -47,13 +48,15 @@ ImageRequest read_request(const Service& service, const Dialect& dialect, const 
   const auto model = service.model();
   const RequestContext context{accept_of(http), path_model, http.body};
   ImageRequest request;
+  const RequestRules rules = service.rules(*model);
   const auto parse = [&] {
-    request = dialect.parse(parse_json(http.body), context, *model, service.rules(*model));
+    request = dialect.parse(parse_json(http.body), context, *model, rules);
   };
   if (http.body.size() < kLargeBodyBytes) {
     parse();
   } else {
-    service.parsing().run(parse);
+    // What the body itself says of its timeout is not known yet.
+    service.parsing().run([&] { check_still_wanted(http, rules.request_timeout); }, parse);
   }
   return request;
 }

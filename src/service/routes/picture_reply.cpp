@@ -12,6 +12,7 @@
 #include "service/image_files/picture_settings.h"
 #include "service/routes/few_at_a_time.h"
 #include "service/routes/link_store.h"
+#include "service/routes/still_wanted.h"
 
 namespace ssd1b {
 namespace {
@@ -77,16 +78,6 @@ std::string encoded(const Image& image, const ImageRequest& request,
                 request.embed_metadata ? picture_settings(picture, model) : "");
 }
 
-/// While it waits for its place among those who encode, nobody else looks.
-void check_wanted(const ImageRequest& request, const HttpRequest& http) {
-  if (http.is_client_gone && http.is_client_gone()) {
-    throw Error(ErrorCode::Cancelled, "the client went away");
-  }
-  if (Clock::now() < http.arrived_at + request.timeout) return;
-  throw Error(ErrorCode::DeadlineExceeded,
-              "the request was not answered within its timeout (timeout_ms)");
-}
-
 std::int64_t seconds_since_1970() {
   return std::chrono::duration_cast<std::chrono::seconds>(
              std::chrono::system_clock::now().time_since_epoch())
@@ -107,8 +98,10 @@ HttpReply picture_reply(const Service& service, const Dialect& dialect, const Im
     reply.prompt_tokens = picture.prompt_tokens;
     reply.prompt_token_limit = picture.prompt_token_limit;
     add_warnings(reply.warnings, picture.warnings);
-    service.encoding().run([&] {
-      if (kind == ReplyTo::PictureRequest) check_wanted(request, http);
+    const auto check = [&] {
+      if (kind == ReplyTo::PictureRequest) check_still_wanted(http, request.timeout);
+    };
+    service.encoding().run(check, [&] {
       const Clock::time_point began = Clock::now();
       reply.files.push_back({encoded(picture.image, request, request.pictures[i], reply.model),
                              request.pictures[i].seed, ""});

@@ -51,6 +51,11 @@ Service::Service(const ServerOptions& options, Dispatcher& dispatcher, Metrics& 
 
 Service::~Service() = default;
 
+void Service::forget_old() const {
+  jobs_->forget_old();
+  links_->forget_old();
+}
+
 std::shared_ptr<const ModelInfo> Service::model() const {
   const ServiceState state = dispatcher_.state();
   if (state.model) return state.model;

@@ -34,6 +34,9 @@ class Service {
   FewAtATime& parsing() const { return *parsing_; }
   std::int64_t started_at_s() const { return started_at_s_; }  // since 1970
 
+  /// Lets go of kept pictures whose time is up. To be called now and then.
+  void forget_old() const;
+
   /// The loaded model; throws Refusal(NotReady) before there is one.
   std::shared_ptr<const ModelInfo> model() const;
 

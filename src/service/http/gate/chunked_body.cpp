@@ -13,7 +13,7 @@ constexpr std::size_t kMaxAsideBytes = 4096;
 /// A trailer may not say again what the head has said of framing.
 bool is_allowed_trailer(std::string_view line) {
   const auto field = read_field_line(line);
-  if (!field) return false;
+  if (!field || holds_escaped_break(field->second)) return false;
   for (const char* name : {"content-length", "transfer-encoding", "host", "trailer"}) {
     if (equal_in_any_case(field->first, name)) return false;
   }

@@ -107,6 +107,10 @@ MaybeFault read_fields(std::string_view rest, RequestHead& head) {
     }
     auto field = read_field_line(line);
     if (!field) return malformed("a header line must be a token, a colon and a plain value");
+    if (holds_escaped_break(field->second) && !is_browsers_own(field->first)) {
+      return malformed("the value of " + field->first.substr(0, 64) +
+                       " must hold no %0a, %0d or %00: some servers would end the line there");
+    }
     if (is_disguised_framing(field->first)) {
       return malformed("a header must not be named like one of framing with underscores");
     }
@@ -256,14 +260,22 @@ std::optional<std::pair<std::string, std::string>> read_field_line(std::string_v
   const std::string_view name = line.substr(0, colon);
   const std::string_view value = trimmed(line.substr(colon + 1));
   if (!is_token(name) || !is_text(value)) return std::nullopt;
+  return std::make_pair(std::string(name), std::string(value));
+}
+
+bool holds_escaped_break(std::string_view value) {
   for (std::size_t at = value.find('%'); at != std::string_view::npos;
        at = value.find('%', at + 1)) {
     const std::string_view escape = value.substr(at, 3);
     if (escape == "%00" || equal_in_any_case(escape, "%0a") || equal_in_any_case(escape, "%0d")) {
-      return std::nullopt;
+      return true;
     }
   }
-  return std::make_pair(std::string(name), std::string(value));
+  return false;
+}
+
+bool is_browsers_own(std::string_view name) {
+  return equal_in_any_case(name, "cookie") || equal_in_any_case(name, "referer");
 }
 
 HeadEnd find_head_end(std::string_view bytes, std::size_t seen) {

@@ -62,9 +62,16 @@ struct JudgedHead {
 JudgedHead examine_head(std::string_view head);
 
 /// Splits `name: value`; nothing where it is no field line (RFC 9112, 5): white space before the
-/// colon or the name, a name that is no token, a control or 8-bit character, an escaped NUL, CR,
-/// LF.
+/// colon or the name, a name that is no token, a control or 8-bit character.
 std::optional<std::pair<std::string, std::string>> read_field_line(std::string_view line);
+
+/// Whether a value holds a NUL, CR or LF as %00, %0d or %0a: whoever decodes it could take what
+/// follows for a line of its own.
+bool holds_escaped_break(std::string_view value);
+
+/// Cookie and Referer: browsers put into them what other sites and addresses hold, escaped breaks
+/// too. Nothing here reads them, and no library gets to see them.
+bool is_browsers_own(std::string_view name);
 
 /// The value of the first field of that name, in any case; nothing where there is none.
 const std::string* find_field(const Fields& fields, std::string_view name);

@@ -1,0 +1,14 @@
+#include "service/routes/still_wanted.h"
+
+namespace ssd1b {
+
+void check_still_wanted(const HttpRequest& http, std::chrono::milliseconds timeout) {
+  if (http.is_client_gone && http.is_client_gone()) {
+    throw Error(ErrorCode::Cancelled, "the client went away");
+  }
+  if (std::chrono::steady_clock::now() < http.arrived_at + timeout) return;
+  throw Error(ErrorCode::DeadlineExceeded,
+              "the request was not answered within its timeout (timeout_ms)");
+}
+
+}  // namespace ssd1b

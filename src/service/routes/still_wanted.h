@@ -1,0 +1,14 @@
+#pragma once
+
+#include <chrono>
+
+#include "service/http/http.h"
+
+namespace ssd1b {
+
+/// For work that waits for a place where nobody else looks: throws Error(Cancelled) once the client
+/// is gone, also where the end of the service has closed its connection, and
+/// Error(DeadlineExceeded) once the request is `timeout` old.
+void check_still_wanted(const HttpRequest& http, std::chrono::milliseconds timeout);
+
+}  // namespace ssd1b
