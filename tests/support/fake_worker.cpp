@@ -103,7 +103,7 @@ std::unique_ptr<Engine> open_fake(const CommandLine& line, const std::function<v
   options.max_pictures = std::stoi(variable("SSD1B_FAKE_MAX_PICTURES", line.max_batch));
   options.step_time = duration_of(variable("SSD1B_FAKE_STEP_TIME", "0ms"));
   if (names(variable("SSD1B_FAKE_SLOW_DEVICES"), line.device)) {
-    options.step_time = std::chrono::milliseconds(40);
+    options.step_time = std::chrono::milliseconds(200);
   }
   options.is_first_picture_nan = !variable("SSD1B_FAKE_FIRST_NAN").empty();
   options.tick = tick;

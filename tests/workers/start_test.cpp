@@ -210,7 +210,7 @@ TEST_F(WorkerStartTest, ADeviceThatKeepsFailingDoesNotEndAServiceThatHasAnother)
 TEST_F(WorkerStartTest, WorkGoesWhereItIsDoneFirst) {
   options.pipeline.device = "cuda:0,cuda:1";
   tuning.has_gpu_driver = true;
-  variables.set("SSD1B_FAKE_SLOW_DEVICES", "cuda:0");  // 40 ms a call
+  variables.set("SSD1B_FAKE_SLOW_DEVICES", "cuda:0");  // 200 ms a call
   variables.set("SSD1B_FAKE_STEP_TIME", "2ms");        // of the other
   start_ready();
   ASSERT_TRUE(eventually([&] {
@@ -227,8 +227,8 @@ TEST_F(WorkerStartTest, WorkGoesWhereItIsDoneFirst) {
   for (int i = 0; i < 8; ++i) jobs.push_back(submit("a red apple", 10 + i));
   for (const auto& job : jobs) expect_right_picture(*job);
 
-  // On the fast one they take 8 ms each; any on the slow one would take 160 ms.
-  EXPECT_LT(Clock::now() - start_time, milliseconds(140));
+  // On the fast one they take 8 ms each; any on the slow one would take 800 ms.
+  EXPECT_LT(Clock::now() - start_time, milliseconds(700));
 }
 
 TEST_F(WorkerStartTest, WorkersHaveNoCoresNoForeignDescriptorsAndDieFirst) {
