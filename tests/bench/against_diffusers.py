@@ -53,10 +53,10 @@ def their_networks(model, dtype):
     return diffusers_side(model, dtype, 512, 2)
 
 
-def our_networks(model, dtype):
+def our_networks(model, dtype, warmup=1):
     return output_of(BIN / "ssd1b-bench", "--model", model, "--device", "cpu", "--dtype", dtype,
                      "--vae-dtype", dtype, "--threads", THREADS, "--width", 512, "--height", 512,
-                     "--steps", 2, "--prompt", PROMPT, "--seed", 0, "--warmup", 1, "--runs", 1)
+                     "--steps", 2, "--prompt", PROMPT, "--seed", 0, "--warmup", warmup, "--runs", 2 - warmup)
 
 
 def their_pictures():
@@ -140,8 +140,8 @@ def line_of(pairs, stage, min_busy):
     return f"{stage:16} {len(kept):2} of {len(pairs):2} pairs   {theirs:9.0f} ms {ours:9.0f} ms   {ratio:5.2f}   {shown}"
 
 
-def print_summary(case, pairs):
-    print(f"{case:16} pairs             diffusers         ours   ratio   95 % interval")
+def print_summary(case, pairs, other):
+    print(f"{case:16} pairs {other:>21}         ours   ratio   95 % interval")
     wanted = ("request_to_png",) if case == "picture" else ("load", "text_encoder", *COMPUTING)
     for stage in wanted:
         line = line_of(pairs, stage, MIN_BUSY if stage in COMPUTING else 0)
@@ -155,15 +155,10 @@ def print_summary(case, pairs):
             print(f"{side}: after load {memory['resident']:.0f} MB resident, {memory['peak']:.0f} MB at most")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("case", choices=["picture", "float32", "bfloat16"])
-    parser.add_argument("--pairs", type=int, default=2)
-    parser.add_argument("--json", type=Path, default=Path("against_diffusers.json"))
-    args = parser.parse_args()
+def compare(args, other, theirs, ours):
+    """Adds args.pairs of `theirs` and `ours` to the case's in args.json and prints what all say."""
     known = json.loads(args.json.read_text()) if args.json.exists() else {}
     pairs = known.setdefault(args.case, [])
-    theirs, ours = sides_of(args.case)
     for _ in range(args.pairs):
         pair = {"began": time.time()}
         order = [("theirs", theirs), ("ours", ours)]
@@ -172,7 +167,20 @@ def main():
         pairs.append(pair)
         args.json.write_text(json.dumps(known, indent=1))
     if pairs:
-        print_summary(args.case, pairs)
+        print_summary(args.case, pairs, other)
+
+
+def parser_of(description, cases, other):
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("case", choices=cases)
+    parser.add_argument("--pairs", type=int, default=2)
+    parser.add_argument("--json", type=Path, default=Path(f"against_{other}.json"))
+    return parser
+
+
+def main():
+    args = parser_of(__doc__, ["picture", "float32", "bfloat16"], "diffusers").parse_args()
+    compare(args, "diffusers", *sides_of(args.case))
 
 
 if __name__ == "__main__":

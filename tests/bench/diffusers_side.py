@@ -35,9 +35,10 @@ class Stages:
         return run
 
 
-def memory_mb():
-    """This process's memory in MB (10^6 bytes), now and at most so far."""
-    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+def memory_mb(process="self"):
+    """A process's memory in MB (10^6 bytes), now and at most so far."""
+    status = Path(f"/proc/{process}/status").read_text()
+    fields = dict(line.split(":", 1) for line in status.splitlines())
     names = {"resident": "VmRSS", "peak": "VmHWM"}
     return {name: int(fields[key].split()[0]) * 1024 / 1e6 for name, key in names.items()}
 
