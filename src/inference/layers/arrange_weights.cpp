@@ -22,14 +22,18 @@ constexpr PictureSize kSizes[] = {{1, 64, 64}, {1, 4, 4},     {2, 4, 4},    {2, 
 // A layout is a matter of blocks of inputs: many of them have that of few.
 constexpr std::int64_t kFewInputs = 128;
 
-/// A small weight that is laid out as those of the shape are; any two of its layouts differ.
-at::Tensor stand_in(std::vector<std::int64_t> shape, at::ScalarType dtype) {
-  if (shape[1] > kFewInputs) shape[1] = kFewInputs / 2 + shape[1] % (kFewInputs / 2);
-  std::int64_t count = 1;
-  for (const std::int64_t size : shape) count *= size;
+/// A weight of which any two layouts differ, whatever a model's own weights are.
+at::Tensor sample_of(const std::vector<std::int64_t>& shape, at::ScalarType dtype) {
+  const std::int64_t count = c10::multiply_integers(shape);
   constexpr std::int64_t kValues = 251;  // from 0 on: exact in bfloat16
   const at::Tensor values = at::arange(kValues).to(dtype);
   return values.repeat({count / kValues + 1}).narrow(0, 0, count).view(shape);
+}
+
+/// A small one that is laid out as those of the shape are.
+at::Tensor stand_in(std::vector<std::int64_t> shape, at::ScalarType dtype) {
+  if (shape[1] > kFewInputs) shape[1] = kFewInputs / 2 + shape[1] % (kFewInputs / 2);
+  return sample_of(shape, dtype);
 }
 
 bool is_same_for_all_sizes(const at::Tensor& weight, std::int64_t padding) {
@@ -120,10 +124,12 @@ std::vector<at::Tensor> WeightArranger::forms_of(const Parameter& parameter) {
 
 /// Remembers the layout for others of the shape.
 at::Tensor WeightArranger::matrix_of(const at::Tensor& weight) {
-  const at::Tensor form = onednn_matrix(weight, kRows);
   const auto [layout, is_new] = layouts_.try_emplace({weight.sizes().vec(), weight.scalar_type()});
-  if (is_new) layout->second = PackedLayout::of(weight, form);
-  return form;
+  if (is_new) {
+    const at::Tensor sample = sample_of(weight.sizes().vec(), weight.scalar_type());
+    layout->second = PackedLayout::of(sample, onednn_matrix(sample, kRows));
+  }
+  return onednn_matrix(weight, kRows);
 }
 
 /// In oneDNN's layout where it is one for all sizes, else as ATen wants it beside channels-last

@@ -17,7 +17,7 @@ namespace ssd1b {
 class PackedLayout {
  public:
   /// How `plain` [outputs, inputs] lies in `arranged`, which oneDNN made of it; nullopt where it
-  /// lies in another way.
+  /// lies in another way. Its numbers must tell one place from another.
   static std::optional<PackedLayout> of(const at::Tensor& plain, const at::Tensor& arranged);
 
   /// Outputs of a block.
