@@ -44,33 +44,29 @@ Parameter random_parameter(const Case& of) {
   return parameter;
 }
 
-TEST_P(PackedLayoutOf, TheSecondWeightOfAShapeIsWhatOneDnnMakesOfIt) {
+TEST_P(PackedLayoutOf, PackedRowsAreWhatOneDnnMakesOfThem) {
   if (!has_onednn(GetParam().dtype)) GTEST_SKIP() << "oneDNN does not multiply it here";
-  WeightArranger arranger, another;
-  Parameter first = random_parameter(GetParam());
-  first.value.zero_();  // says nothing of the layout
-  EXPECT_FALSE(arranger.packing_of(first, GetParam().dtype, at::kCPU).has_value());
-  arranger.arrange(first, /*is_packed=*/false);
-  Parameter second = random_parameter(GetParam());
-  Parameter wanted = second;
-  another.arrange(wanted, /*is_packed=*/false);
-  const auto packing = arranger.packing_of(second, GetParam().dtype, at::kCPU);
+  WeightArranger arranger;
+  Parameter packed = random_parameter(GetParam());
+  Parameter wanted = packed;
+  arranger.arrange(wanted, /*is_packed=*/false);
+  const auto packing = arranger.packing_of(packed, GetParam().dtype, at::kCPU);
   if (!packing) GTEST_SKIP() << "oneDNN has it in another layout here";
 
-  const at::Tensor plain = second.value;
-  second.value = at::empty_like(plain);
+  const at::Tensor plain = packed.value;
+  packed.value = at::empty_like(plain);
   for (std::int64_t row = 0; row < plain.size(0); row += packing->rows) {
-    packing->pack(plain[row].data_ptr(), second.value[row].data_ptr());
+    packing->pack(plain[row].data_ptr(), packed.value[row].data_ptr());
   }
-  arranger.arrange(second, /*is_packed=*/true);
+  arranger.arrange(packed, /*is_packed=*/true);
 
-  ASSERT_EQ(second.arranged.size(), wanted.arranged.size());
+  ASSERT_EQ(packed.arranged.size(), wanted.arranged.size());
   for (std::size_t i = 0; i < wanted.arranged.size(); ++i) {
-    EXPECT_TRUE(has_same_bytes(second.arranged[i], wanted.arranged[i]));
-    EXPECT_EQ(second.arranged[i].sizes(), wanted.arranged[i].sizes());
-    EXPECT_TRUE(at::equal(second.arranged[i].to_dense(), wanted.arranged[i].to_dense()));
+    EXPECT_TRUE(has_same_bytes(packed.arranged[i], wanted.arranged[i]));
+    EXPECT_EQ(packed.arranged[i].sizes(), wanted.arranged[i].sizes());
+    EXPECT_TRUE(at::equal(packed.arranged[i].to_dense(), wanted.arranged[i].to_dense()));
   }
-  EXPECT_FALSE(second.value.defined());
+  EXPECT_FALSE(packed.value.defined());
 }
 
 INSTANTIATE_TEST_SUITE_P(Weights, PackedLayoutOf, ::testing::ValuesIn(cases()));
@@ -86,15 +82,15 @@ TEST(PackedLayout, IsNotSeenWhereTheBytesAreOthers) {
   EXPECT_FALSE(PackedLayout::of(weight.t(), onednn_matrix(weight.t(), 1024)).has_value());
 }
 
-TEST(PackedLayout, IsOnlyOfProductsOnTheCpu) {
+TEST(PackedLayout, IsOnlyOfMatricesOnTheCpu) {
   WeightArranger arranger;
-  Parameter matrix({64, 64}, ParameterUse::Matrix);
-  matrix.value = at::randn(matrix.shape);
-  arranger.arrange(matrix, /*is_packed=*/false);
+  const Parameter matrix({64, 64}, ParameterUse::Matrix);
 
   EXPECT_FALSE(arranger.packing_of(matrix, at::kFloat, c10::Device(c10::kCUDA, 0)));
   EXPECT_FALSE(arranger.packing_of(matrix, at::kHalf, at::kCPU));
   EXPECT_FALSE(arranger.packing_of(Parameter({64, 64}), at::kFloat, at::kCPU));
+  const Parameter kernel({64, 64, 3, 3}, ParameterUse::Convolution);
+  EXPECT_FALSE(arranger.packing_of(kernel, at::kFloat, at::kCPU));
 }
 
 }  // namespace

@@ -69,9 +69,17 @@ std::vector<at::Tensor> products_of(const Parameter& parameter) {
 std::optional<RowPacking> WeightArranger::packing_of(const Parameter& parameter,
                                                      at::ScalarType dtype,
                                                      const c10::Device& device) {
-  if (!device.is_cpu() || parameter.use == ParameterUse::Other) return std::nullopt;
-  const auto known = layouts_.find({product_shape(parameter), dtype});
-  if (known == layouts_.end() || !known->second) return std::nullopt;
+  if (parameter.use == ParameterUse::Other || !device.is_cpu() || !has_onednn(dtype)) {
+    return std::nullopt;
+  }
+  const std::vector<std::int64_t> shape = product_shape(parameter);
+  if (shape.size() != 2) return std::nullopt;
+  const auto [known, is_new] = layouts_.try_emplace({shape, dtype});
+  if (is_new) {
+    const at::Tensor sample = sample_of(shape, dtype);
+    known->second = PackedLayout::of(sample, onednn_matrix(sample, kRows));
+  }
+  if (!known->second) return std::nullopt;
   const PackedLayout& layout = *known->second;  // a map's elements stay where they are
   return RowPacking{layout.rows(),
                     [&layout](const void* plain, void* packed) { layout.pack(plain, packed); }};
@@ -111,7 +119,7 @@ std::int64_t arranged_elements(const Parameter& parameter, const c10::Device& de
 std::vector<at::Tensor> WeightArranger::forms_of(const Parameter& parameter) {
   std::vector<at::Tensor> forms;
   for (const at::Tensor& weight : products_of(parameter)) {
-    forms.push_back(weight.dim() == 2 ? matrix_of(weight)
+    forms.push_back(weight.dim() == 2 ? onednn_matrix(weight, kRows)
                                       : kernel_of(weight, (weight.size(2) - 1) / 2));
   }
   if (parameter.use == ParameterUse::Upsampling) {
@@ -120,16 +128,6 @@ std::vector<at::Tensor> WeightArranger::forms_of(const Parameter& parameter) {
     }
   }
   return forms;
-}
-
-/// Remembers the layout for others of the shape.
-at::Tensor WeightArranger::matrix_of(const at::Tensor& weight) {
-  const auto [layout, is_new] = layouts_.try_emplace({weight.sizes().vec(), weight.scalar_type()});
-  if (is_new) {
-    const at::Tensor sample = sample_of(weight.sizes().vec(), weight.scalar_type());
-    layout->second = PackedLayout::of(sample, onednn_matrix(sample, kRows));
-  }
-  return onednn_matrix(weight, kRows);
 }
 
 /// In oneDNN's layout where it is one for all sizes, else as ATen wants it beside channels-last

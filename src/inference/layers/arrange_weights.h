@@ -17,8 +17,8 @@ namespace ssd1b {
 
 /// Brings weights of products into the form in which their device multiplies fastest, and frees
 /// their values: on the CPU oneDNN's, on a GPU the four kernels of an upsampling in one. Weights of
-/// other uses, or of a dtype that has no faster form here, stay as they are. What oneDNN makes of
-/// the first matrix of a shape, we make of the others while they are read.
+/// other uses, or of a dtype that has no faster form here, stay as they are. Matrices
+/// are packed while they are read, where oneDNN's layout of their shape is one that we know.
 class WeightArranger : public Arranger {
  public:
   std::optional<RowPacking> packing_of(const Parameter& parameter, at::ScalarType dtype,
@@ -29,7 +29,6 @@ class WeightArranger : public Arranger {
   using ShapeAndType = std::pair<std::vector<std::int64_t>, at::ScalarType>;
 
   std::vector<at::Tensor> forms_of(const Parameter& parameter);
-  at::Tensor matrix_of(const at::Tensor& weight);
   at::Tensor kernel_of(const at::Tensor& weight, std::int64_t padding);
 
   std::map<ShapeAndType, bool> are_same_;  // kernels of a shape for all sizes of pictures
