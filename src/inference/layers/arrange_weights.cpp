@@ -1,6 +1,7 @@
 #include "inference/layers/arrange_weights.h"
 
 #include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 
 #include <algorithm>
 #include <iterator>
@@ -24,16 +25,18 @@ constexpr std::int64_t kFewInputs = 128;
 
 /// A weight of which any two layouts differ, whatever a model's own weights are.
 at::Tensor sample_of(const std::vector<std::int64_t>& shape, at::ScalarType dtype) {
+  // A prime number of them, so that rows of no usual width repeat each other.
+  constexpr std::int64_t period = 4099;
+  static const at::Tensor values =
+      at::randint(256, {period}, at::make_generator<at::CPUGeneratorImpl>());  // exact in bfloat16
   const std::int64_t count = c10::multiply_integers(shape);
-  constexpr std::int64_t kValues = 251;  // from 0 on: exact in bfloat16
-  const at::Tensor values = at::arange(kValues).to(dtype);
-  return values.repeat({count / kValues + 1}).narrow(0, 0, count).view(shape);
+  return values.to(dtype).repeat({count / period + 1}).narrow(0, 0, count).view(shape);
 }
 
 /// A small one that is laid out as those of the shape are.
 at::Tensor stand_in(std::vector<std::int64_t> shape, at::ScalarType dtype) {
   if (shape[1] > kFewInputs) shape[1] = kFewInputs / 2 + shape[1] % (kFewInputs / 2);
-  return sample_of(shape, dtype);
+  return sample_of(shape, dtype).contiguous(at::MemoryFormat::ChannelsLast);  // arranged faster
 }
 
 bool is_same_for_all_sizes(const at::Tensor& weight, std::int64_t padding) {
