@@ -54,9 +54,9 @@ struct PictureProgress {
   int steps = 0;
 };
 
-/// A small picture of how far it is.
+/// How far it is: what the UNet takes for the clean picture after `step` of `steps`.
 struct PicturePreview {
-  Image image;
+  Image image;  // of the picture's own size
   int step = 0;
   int steps = 0;
 };

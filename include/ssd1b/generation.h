@@ -30,6 +30,9 @@ struct GenerationRequest {
   int crop_top_px = 0;
   int crop_left_px = 0;
   int clip_skip = 0;  // as diffusers counts: 0 takes the last layer but one
+  /// Pictures of how far it is, at most so many, spread over its UNet calls; each costs a VAE
+  /// decode and changes nothing of the picture.
+  int previews = 0;
 };
 
 /// Where a picture's time went, in milliseconds.

@@ -12,5 +12,6 @@ constexpr int kMaxSidePx = 2048;
 constexpr int kMaxSteps = 150;
 constexpr double kMaxGuidanceScale = 50.0;
 constexpr int kMaxConditioningPx = 8192;
+constexpr int kMaxPreviews = 3;
 
 }  // namespace ssd1b

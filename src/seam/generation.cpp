@@ -90,6 +90,7 @@ void check_request(const GenerationRequest& request, const ModelInfo& model) {
   check_range("crop_top", request.crop_top_px, 0, kMaxConditioningPx);
   check_range("crop_left", request.crop_left_px, 0, kMaxConditioningPx);
   check_range("clip_skip", request.clip_skip, 0, model.max_clip_skip);
+  check_range("previews", request.previews, 0, kMaxPreviews);
 }
 
 bool is_guided(const GenerationRequest& request, const ModelInfo& model) {

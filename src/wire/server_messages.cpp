@@ -23,6 +23,7 @@ std::string to_text(const GenerationRequest& request) {
       .integer("crop_top", request.crop_top_px)
       .integer("crop_left", request.crop_left_px)
       .integer("clip_skip", request.clip_skip)
+      .integer("previews", request.previews)
       .take();
 }
 
@@ -44,6 +45,7 @@ GenerationRequest request_from(const std::string& text) {
   request.crop_top_px = fields.small_integer("crop_top");
   request.crop_left_px = fields.small_integer("crop_left");
   request.clip_skip = fields.small_integer("clip_skip");
+  request.previews = fields.small_integer("previews");
   fields.expect_end();
   return request;
 }

@@ -224,6 +224,22 @@ TEST(Native, SchedulerByNameOrClass) {
   EXPECT_EQ(scheduler_of("\"DPMSolverMultistepScheduler\""), "dpmpp_2m");
 }
 
+TEST(Native, OnlyAJobHasPreviews) {
+  const Json body = parse_json(R"({"prompt": "a", "num_images": 2, "previews": 3,)"
+                               R"( "response_format": "b64_json"})");
+
+  const ImageRequest job = parse_job(body, {}, example_model(), example_rules());
+  for (const GenerationRequest& each : job.pictures) EXPECT_EQ(each.previews, 3);
+  EXPECT_EQ(parse_job(parse_json(R"({"prompt": "a"})"), {}, example_model(), example_rules())
+                .pictures[0]
+                .previews,
+            0);
+  const auto fault = fault_of(R"({"prompt": "a", "previews": 1})");
+  ASSERT_TRUE(fault);
+  EXPECT_EQ(fault->code(), ErrorCode::UnknownField);
+  EXPECT_EQ(fault->param(), "previews");
+}
+
 TEST(Native, AcceptDecidesWhatTheBodyLeavesOpen) {
   EXPECT_EQ(parse_example(R"({"prompt": "a"})", "image/webp").format, ImageFormat::Webp);
   EXPECT_EQ(parse_example(R"({"prompt": "a"})", "application/json").reply, ReplyKind::JsonText);

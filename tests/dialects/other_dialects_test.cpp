@@ -29,6 +29,18 @@ void expect_refused(const Dialect& dialect, const BadBody& each) {
   }
 }
 
+PictureReply example_reply() {
+  PictureReply reply;
+  reply.created_at_s = 1000;
+  reply.model = "icons";
+  reply.files = {{"abc", 18446744073709551615u, "http://h/v1/images/1/content"}};
+  reply.prompt_tokens = 93;
+  reply.prompt_token_limit = 77;
+  reply.warnings = {{"prompt_truncated", "it was cut"}};
+  reply.timings.denoise_ms = 12.5;
+  return reply;
+}
+
 TEST(OpenAi, ReadsItsFields) {
   const ImageRequest request = parse_as(openai_dialect(), R"({
       "prompt": "p", "model": "dall-e-3", "n": 2, "size": "512x640", "quality": "high",
@@ -72,12 +84,50 @@ TEST(OpenAi, QualityIsAFactorOfTheSteps) {
   }
 }
 
+TEST(OpenAi, StreamsOnePictureWithPreviews) {
+  const ImageRequest request =
+      parse_as(openai_dialect(), R"({"prompt": "p", "stream": true, "partial_images": 2})");
+
+  EXPECT_TRUE(request.is_streamed);
+  EXPECT_EQ(request.pictures[0].previews, 2);
+  EXPECT_FALSE(parse_as(openai_dialect(), R"({"prompt": "p"})").is_streamed);
+  const char* body = R"({"prompt": "p", "stream": true})";
+  EXPECT_TRUE(parse_as(openai_dialect(), body, "text/event-stream").is_streamed);
+  EXPECT_TRUE(parse_as(openai_dialect(), body, "application/json").is_streamed);
+  EXPECT_THROW(parse_as(openai_dialect(), body, "text/html"), Error);
+}
+
+TEST(OpenAi, EventsAreItsOwn) {
+  const ImageRequest request = parse_as(openai_dialect(), R"({"prompt": "p", "stream": true})");
+
+  const Json preview = openai_dialect().event(request, example_reply(), 1);
+  const Json last = openai_dialect().event(request, example_reply(), std::nullopt);
+
+  EXPECT_EQ(preview["type"], "image_generation.partial_image");
+  EXPECT_EQ(preview["partial_image_index"], 1);
+  EXPECT_EQ(last["type"], "image_generation.completed");
+  EXPECT_FALSE(last.contains("partial_image_index"));
+  for (const Json& each : {preview, last}) {
+    for (const char* field :
+         {"b64_json", "created_at", "size", "quality", "background", "output_format"}) {
+      EXPECT_TRUE(each.contains(field)) << field;
+    }
+  }
+}
+
 TEST(OpenAi, RefusesWithTheFieldsName) {
   const BadBody cases[] = {
       {R"({})", ErrorCode::MissingField, "prompt"},
       {R"({"prompt": null})", ErrorCode::InvalidValue, "prompt"},
       {R"({"prompt": "p", "model": "none"})", ErrorCode::ModelNotFound, "model"},
-      {R"({"prompt": "p", "stream": true})", ErrorCode::NotSupported, "stream"},
+      {R"({"prompt": "p", "stream": 1})", ErrorCode::InvalidValue, "stream"},
+      {R"({"prompt": "p", "stream": true, "n": 2})", ErrorCode::InvalidValue, "n"},
+      {R"({"prompt": "p", "stream": true, "response_format": "url"})", ErrorCode::InvalidValue,
+       "response_format"},
+      {R"({"prompt": "p", "stream": true, "partial_images": 4})", ErrorCode::InvalidValue,
+       "partial_images"},
+      {R"({"prompt": "p", "stream": false, "partial_images": 1})", ErrorCode::InvalidValue,
+       "partial_images"},
       {R"({"prompt": "p", "background": "transparent"})", ErrorCode::InvalidValue, "background"},
       {R"({"prompt": "p", "size": "512"})", ErrorCode::InvalidValue, "size"},
       {R"({"prompt": "p", "size": "512x"})", ErrorCode::InvalidValue, "size"},
@@ -181,18 +231,6 @@ TEST(Segmind, RefusesWithTheFieldsName) {
       {R"({"prompt": "p", "img_height": 63})", ErrorCode::InvalidValue, "img_height"}};
 
   for (const BadBody& each : cases) expect_refused(segmind_dialect(), each);
-}
-
-PictureReply example_reply() {
-  PictureReply reply;
-  reply.created_at_s = 1000;
-  reply.model = "icons";
-  reply.files = {{"abc", 18446744073709551615u, "http://h/v1/images/1/content"}};
-  reply.prompt_tokens = 93;
-  reply.prompt_token_limit = 77;
-  reply.warnings = {{"prompt_truncated", "it was cut"}};
-  reply.timings.denoise_ms = 12.5;
-  return reply;
 }
 
 TEST(Replies, OfEachDialect) {

@@ -1,10 +1,13 @@
 """POST /v1/jobs and what can be asked of a job."""
 
+import base64
+import io
 import json
 import socket
 
 import pytest
 import requests
+from PIL import Image
 from running_server import check_error, picture_of, pictures_of, wait_for
 
 
@@ -81,6 +84,21 @@ def test_events_of_a_job_that_has_ended(server):
     assert seen.status_code == 204 and seen.content == b""  # what stops a browser's EventSource
     ahead = server.get(job + "/events", headers={"Last-Event-ID": str(len(events) + 1)})
     assert read_events(ahead) == events  # the job never had that one
+
+
+def test_previews_of_a_job(server):
+    job = post_job(server, "delay=20ms", seed=5, steps=9, previews=2)
+
+    events = read_events(server.get(job + "/events"))
+
+    previews = [data for _, name, data in events if name == "preview"]
+    assert [(each["index"], each["step"], each["steps"]) for each in previews] == [
+        (0, 3, 9), (0, 6, 9)]
+    for each in previews:
+        assert Image.open(io.BytesIO(base64.b64decode(each["b64_json"]))).format == "JPEG"
+    assert server.get(job).json()["request"]["previews"] == 2
+    late = read_events(server.get(job + "/events"))
+    assert late == [each for each in events if each[1] != "preview"]  # the picture is there now
 
 
 def test_a_listener_that_has_seen_more_than_there_is_hears_the_end(server):

@@ -1,6 +1,8 @@
 """OpenAI's, Hugging Face's and Segmind's ways of asking."""
 
 import base64
+import json
+import time
 
 import pytest
 import requests
@@ -73,8 +75,50 @@ def test_openai_fields_without_effect(server):
     assert reply.status_code == 200, reply.text
 
 
+def read_stream(reply):
+    """(name, data) of every event of a finished stream."""
+    blocks = [dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
+              for block in reply.text.split("\n\n")]
+    return [(block["event"], json.loads(block["data"])) for block in blocks if block]
+
+
+def test_openai_streams_previews_and_the_picture(server):
+    reply = openai(server, seed=5, num_inference_steps=8, stream=True, partial_images=3,
+                   output_format="webp")
+
+    assert reply.headers["Content-Type"] == "text/event-stream"
+    assert reply.headers["X-Seed"] == "5"
+    events = read_stream(reply)
+    assert [name for name, data in events] == [
+        "image_generation.partial_image"] * 3 + ["image_generation.completed"]
+    assert all(data["type"] == name for name, data in events)
+    assert [data.get("partial_image_index") for _, data in events] == [0, 1, 2, None]
+    files = [base64.b64decode(data["b64_json"]) for _, data in events]
+    assert files[-1] == server.generate(seed=5, steps=8, output_format="webp",
+                                        quality=100).content
+    assert len(set(files)) == 4
+
+
+def test_openai_streams_come_while_the_picture_is_made(server):
+    with requests.post(server.url + "/v1/images/generations", timeout=30, stream=True, json={
+            "prompt": "delay=100ms", "num_inference_steps": 10, "stream": True,
+            "partial_images": 1}) as reply:
+        times = [time.monotonic() for line in reply.iter_lines() if line.startswith(b"event: ")]
+
+    assert len(times) == 2 and times[1] - times[0] > 0.3
+
+
+def test_openai_streams_tell_of_a_fault(server):
+    ((name, data),) = read_stream(openai(server, prompt="nan@2", stream=True))
+
+    assert name == "error" and data["error"]["code"] == "non_finite_output"
+
+
 @pytest.mark.parametrize("fields, code, param", [
-    ({"stream": True}, "not_supported", "stream"),
+    ({"stream": "yes"}, "invalid_value", "stream"),
+    ({"stream": True, "n": 2}, "invalid_value", "n"),
+    ({"stream": True, "response_format": "url"}, "invalid_value", "response_format"),
+    ({"stream": True, "partial_images": 4}, "invalid_value", "partial_images"),
     ({"background": "transparent"}, "invalid_value", "background"),
     ({"size": "64"}, "invalid_value", "size"),
     ({"size": "65x64"}, "invalid_value", "size"),

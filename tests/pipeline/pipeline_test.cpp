@@ -131,6 +131,52 @@ TEST(Pipeline, ACancelledPictureGetsNoFurtherUnit) {
   EXPECT_TRUE(run().empty());
 }
 
+TEST(Pipeline, PreviewsComeOnTheWayAndChangeNothing) {
+  const GeneratedImage without = generate(engine(), apple(/*steps=*/8), nullptr);
+  GenerationRequest request = apple(/*steps=*/8);
+  request.previews = 3;
+  engine().admit(45, request);
+  const std::vector<PictureEvent> events = run();
+
+  std::vector<int> steps;
+  std::set<std::vector<std::uint8_t>> pictures;
+  int last_step = 0;
+  for (const PictureEvent& event : events) {
+    if (const auto* progress = std::get_if<PictureProgress>(&event.what)) {
+      last_step = progress->step;
+    } else if (const auto* preview = std::get_if<PicturePreview>(&event.what)) {
+      EXPECT_EQ(preview->step, last_step);
+      EXPECT_EQ(preview->steps, 8);
+      EXPECT_EQ(preview->image.width_px, 128);
+      steps.push_back(preview->step);
+      pictures.insert(preview->image.rgb);
+    }
+  }
+
+  EXPECT_THAT(steps, testing::ElementsAre(2, 4, 6));
+  EXPECT_EQ(finished(events).at(45).image.rgb, without.image.rgb);
+  pictures.insert(without.image.rgb);
+  EXPECT_EQ(pictures.size(), 4u) << "each is another picture";
+}
+
+TEST(Pipeline, AShortPictureHasAsManyPreviewsAsItHasStepsBetween) {
+  for (const int steps : {1, 2, 3}) {
+    GenerationRequest request = apple(steps);
+    request.previews = 3;
+    engine().admit(46, request);
+    std::vector<int> seen;
+    for (const PictureEvent& event : run()) {
+      if (const auto* preview = std::get_if<PicturePreview>(&event.what)) {
+        seen.push_back(preview->step);
+      }
+    }
+
+    std::vector<int> wanted;
+    for (int step = 1; step < steps; ++step) wanted.push_back(step);
+    EXPECT_EQ(seen, wanted);
+  }
+}
+
 TEST(Pipeline, FinishDecodesThePictureAsItIs) {
   engine().admit(40, apple(/*steps=*/12));
   for (int unit = 0; unit < 4; ++unit) engine().step();

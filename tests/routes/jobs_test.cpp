@@ -84,6 +84,12 @@ TEST(JobStore, HoldsAtMostAGibibyteOfPictures) {
   for (int i = 0; i < 10; ++i) jobs.push_back(store.add("", large));
   EXPECT_THROW(store.add("", large), Refusal);
   EXPECT_NO_THROW(store.add("", one_picture())) << "there is room for a small one";
+  ImageRequest with_previews = one_picture();
+  with_previews.pictures.front() = large.pictures.front();  // 12 MiB
+  EXPECT_NO_THROW(store.remove(store.add("", with_previews)->id()));
+  with_previews.pictures.resize(2, with_previews.pictures.front());
+  with_previews.pictures.front().previews = with_previews.pictures.back().previews = 3;  // 96 MiB
+  EXPECT_THROW(store.add("", with_previews), Refusal) << "previews take room too";
 
   const auto picture = std::make_shared<Job>(1, GenerationRequest(), JobTicket());
   jobs[3]->follow({picture});
@@ -148,6 +154,30 @@ TEST(TrackedJob, EventsAreNumberedAndStepsNeverGoBack) {
   EXPECT_EQ(job->document()["status"], "succeeded");
   EXPECT_EQ(job->events_after(3, Clock::now()).size(), 2u);
   EXPECT_TRUE(job->events_after(5, Clock::now()).empty());
+}
+
+TEST(TrackedJob, ShowsPreviewsUntilItHasEnded) {
+  const JobOfOnePicture held;
+  held.picture->start();
+  held.picture->progress(1, 3);
+  held.picture->preview({{1, 1, {7, 8, 9}}, 1, 3});
+  held.picture->preview({{1, 1, {7, 8, 9}}, 1, 3});  // made again
+  held.picture->progress(2, 3);
+
+  const std::vector<JobEvent> events = held.job->events_after(1, Clock::now());
+  ASSERT_EQ(events.size(), 3u);
+  EXPECT_EQ(events[1].name, "preview");
+  EXPECT_EQ(events[1].id, 3u);
+  ASSERT_NE(events[1].preview, nullptr);
+  EXPECT_EQ(events[1].preview->index, 0u);
+  EXPECT_EQ(events[1].preview->picture.image.rgb, (std::vector<std::uint8_t>{7, 8, 9}));
+
+  held.picture->succeed(GeneratedImage());
+
+  std::vector<std::uint64_t> ids;
+  for (const JobEvent& each : held.job->events_after(1, Clock::now())) ids.push_back(each.id);
+  EXPECT_EQ(ids, (std::vector<std::uint64_t>{2, 4, 5})) << "what is seen has its number for good";
+  EXPECT_EQ(held.job->last_event_id(), 5u);
 }
 
 TEST(TrackedJob, SeveralPicturesAreOneJob) {

@@ -67,6 +67,7 @@ TEST(CheckRequest, NamesTheFieldThatIsWrong) {
       {"crop_top", [](auto& r) { r.crop_top_px = -1; }},
       {"crop_left", [](auto& r) { r.crop_left_px = 8193; }},
       {"clip_skip", [](auto& r) { r.clip_skip = 11; }},
+      {"previews", [](auto& r) { r.previews = 4; }},
   };
   for (const BadRequest& bad : cases) {
     GenerationRequest request = apple(model);

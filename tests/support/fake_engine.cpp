@@ -85,7 +85,20 @@ std::vector<PictureEvent> FakeEngine::step() {
     return {};
   }
   if (picture.is_to_finish || picture.calls_done == picture.calls) return decode(picture);
+  const int previews_due =
+      picture.calls_done * (picture.request.previews + 1) / std::max(picture.calls, 1);
+  if (picture.previews_made < previews_due) {
+    picture.previews_made = previews_due;
+    return preview(picture);
+  }
   return call_unet(picture);
+}
+
+FakeEngine::Outcome FakeEngine::preview(const Picture& picture) {
+  Outcome outcome;
+  outcome.push_back({picture.id, PicturePreview{fake_picture(picture.request, picture.calls_done),
+                                                picture.calls_done, picture.calls}});
+  return outcome;
 }
 
 FakeEngine::Outcome FakeEngine::call_unet(Picture& picture) {
@@ -137,6 +150,11 @@ FakeEngine::Outcome FakeEngine::commit(const Fault& fault, const Picture& pictur
     Picture other = picture;
     ++other.request.seed;
     return decode(other);
+  }
+  if (fault.word == "strange") {
+    Picture other = picture;
+    other.request.width_px *= 2;
+    return preview(other);
   }
   if (fault.word == "quiet") {
     std::this_thread::sleep_for(std::chrono::milliseconds(300));  // no tick, but it ends

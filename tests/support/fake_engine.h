@@ -46,6 +46,7 @@ class FakeEngine : public Engine {
     FaultWords words;
     int calls = 0;
     int calls_done = 0;
+    int previews_made = 0;
     bool is_encoded = false;
     bool is_to_finish = false;
     int passed_over = 0;
@@ -55,6 +56,7 @@ class FakeEngine : public Engine {
   Picture& next_picture();
   Outcome call_unet(Picture& picture);
   Outcome decode(const Picture& picture);
+  static Outcome preview(const Picture& picture);
   std::optional<Outcome> commit_faults(const Picture& picture);
   Outcome commit(const Fault& fault, const Picture& picture);
   Outcome end(PictureId id, PictureEvent event);

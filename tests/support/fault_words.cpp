@@ -10,8 +10,8 @@
 namespace ssd1b {
 namespace {
 
-constexpr std::array kFaults = {"oom",  "nan",     "fail",  "hang", "quiet", "abort", "segv",
-                                "exit", "garbage", "wrong", "lost", "throw", "new"};
+constexpr std::array kFaults = {"oom",  "nan",     "fail",  "hang",    "quiet", "abort", "segv",
+                                "exit", "garbage", "wrong", "strange", "lost",  "throw", "new"};
 
 [[noreturn]] void refuse(const std::string& word) {
   throw Error(ErrorCode::InvalidValue, "no fault can be ordered by the word " + word, "prompt");

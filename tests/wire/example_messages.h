@@ -23,6 +23,7 @@ inline GenerationRequest example_request() {
   request.crop_top_px = 5;
   request.crop_left_px = 6;
   request.clip_skip = 7;
+  request.previews = 2;
   return request;
 }
 

@@ -45,6 +45,7 @@ TEST(Messages, ARequestArrivesAsItWas) {
   EXPECT_EQ(got.crop_top_px, want.crop_top_px);
   EXPECT_EQ(got.crop_left_px, want.crop_left_px);
   EXPECT_EQ(got.clip_skip, want.clip_skip);
+  EXPECT_EQ(got.previews, want.previews);
 }
 
 TEST(Messages, NoNegativePromptIsNotAnEmptyOne) {

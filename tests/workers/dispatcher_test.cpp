@@ -137,6 +137,28 @@ TEST_F(DispatcherTest, FinishesARunningPictureAsItIs) {
             fake_picture(job->request(), job->status().step).rgb);
 }
 
+TEST_F(DispatcherTest, ShowsPreviewsOfARunningPicture) {
+  start_ready();
+  GenerationRequest wanted = request("delay=5ms", 1, 8);
+  wanted.previews = 3;
+  const auto job = dispatcher->submit({wanted}, ticket()).front();
+
+  std::vector<PicturePreview> previews;
+  while (!has_ended(job->status().state)) {
+    for (PicturePreview& each : job->take_previews(Clock::now() + seconds(5))) {
+      previews.push_back(std::move(each));
+    }
+  }
+
+  expect_right_picture(*job);
+  ASSERT_EQ(previews.size(), 3u);
+  for (std::size_t i = 0; i < previews.size(); ++i) {
+    EXPECT_EQ(previews[i].step, static_cast<int>(2 * (i + 1)));
+    EXPECT_EQ(previews[i].steps, 8);
+    EXPECT_EQ(previews[i].image.rgb, fake_picture(wanted, previews[i].step).rgb);
+  }
+}
+
 TEST_F(DispatcherTest, AcceptsExactlyWhatTheQueueAndTheWorkerHold) {
   options.queue_size = 5;
   variables.set("SSD1B_FAKE_MAX_PICTURES", "2");

@@ -112,6 +112,29 @@ TEST_F(WorkerFaultsTest, ProgressNeverGoesBackwards) {
   job->on_change(nullptr);
 }
 
+TEST_F(WorkerFaultsTest, PreviewsOfAPictureThatIsMadeAgainAreShownOnce) {
+  remember_faults();
+  start_ready();
+  GenerationRequest wanted = request("delay=5ms abort_once@5", 1, 8);
+  wanted.previews = 3;
+  const auto job = dispatcher->submit({wanted}, ticket()).front();
+
+  expect_right_picture(*job);
+
+  std::vector<int> steps;
+  for (const PicturePreview& each : job->take_previews(Clock::now())) steps.push_back(each.step);
+  EXPECT_EQ(steps, (std::vector<int>{2, 4, 6}));
+}
+
+TEST_F(WorkerFaultsTest, APreviewOfAnotherSizeEndsTheWorker) {
+  remember_faults();
+  start_ready();
+
+  expect_right_picture(*submit("strange_once@2", 1));
+
+  EXPECT_EQ(restarts("protocol"), 1);
+}
+
 TEST_F(WorkerFaultsTest, AHungWorkerIsFoundAndReplaced) {
   remember_faults();
   tuning.hang_floor = seconds(1);

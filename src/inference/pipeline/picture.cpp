@@ -62,7 +62,15 @@ void Picture::feed(const at::Tensor& output) {
   if (!scheduler_->next_timestep()) {
     is_complete_ = true;
     stage_ = Stage::Decode;
+  } else if (is_preview_due()) {
+    stage_ = Stage::Preview;
   }
+}
+
+/// Whether a boundary between previews + 1 equal parts of the calls was passed by the last one.
+bool Picture::is_preview_due() const {
+  const int parts = request_.previews + 1;
+  return calls_done_ * parts / work_.unet_calls > (calls_done_ - 1) * parts / work_.unet_calls;
 }
 
 const at::Tensor& Picture::latents() const {

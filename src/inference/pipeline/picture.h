@@ -11,7 +11,7 @@ namespace ssd1b {
 /// One picture in the making, with all the state that is its own. Used by the device thread only.
 class Picture {
  public:
-  enum class Stage { Encode, Denoise, Decode };
+  enum class Stage { Encode, Denoise, Preview, Decode };
 
   Picture(PictureId id, const GenerationRequest& request, const Model& model);
 
@@ -34,6 +34,8 @@ class Picture {
   /// Takes the UNet's output for its rows [rows, C, h, w]: guides, makes a scheduler step.
   void feed(const at::Tensor& output);
 
+  /// A preview was made, or could not be: on with the UNet calls.
+  void end_preview() { stage_ = Stage::Denoise; }
   /// Decode as it is: no more UNet calls.
   void finish_early() { stage_ = Stage::Decode; }
   bool has_begun() const { return scheduler_ != nullptr; }
@@ -47,6 +49,7 @@ class Picture {
 
  private:
   at::Tensor draw_noise(at::ScalarType dtype);
+  bool is_preview_due() const;
 
   const PictureId id_;
   const GenerationRequest request_;

@@ -108,6 +108,9 @@ std::vector<PictureEvent> Pipeline::step() {
       case Picture::Stage::Denoise:
         events = denoise(unit);
         break;
+      case Picture::Stage::Preview:
+        events = preview(picture);
+        break;
       case Picture::Stage::Decode:
         events = {decode(picture)};
         break;
@@ -263,6 +266,27 @@ const PromptKeysValues& Pipeline::prompts_of(const Unit& unit) {
   return shared_;
 }
 
+std::vector<PictureEvent> Pipeline::preview(Picture& picture) {
+  picture.end_preview();
+  turns_.served(picture.id());
+  forget_shared();
+  const auto begin = Stopwatch::now();
+  std::vector<PictureEvent> events;
+  try {
+    fence_.wait();
+    Image image;
+    with_memory([&] { image = image_of(picture.latents()); });
+    const PictureProgress progress = picture.progress();
+    events.push_back(
+        {picture.id(), PicturePreview{std::move(image), progress.step, progress.steps}});
+  } catch (const std::exception& error) {
+    // The picture itself may still become one, so only the loss of the device is a fault here.
+    log_warn("a preview could not be made", {{"reason", fault_of(error).message}});
+  }
+  picture.timings.vae_ms += ms_since(begin);
+  return events;
+}
+
 PictureEvent Pipeline::decode(Picture& picture) {
   if (!picture.has_begun()) encode(picture);  // told to finish before its first unit
   forget_shared();
@@ -274,7 +298,7 @@ PictureEvent Pipeline::decode(Picture& picture) {
   GeneratedImage result = picture.result();
   with_memory([&] { result.image = image_of(latents); });
   if (keep_latents_) result.latents = to_floats(latents);
-  result.timings.vae_ms = ms_since(begin);
+  result.timings.vae_ms += ms_since(begin);
   return {picture.id(), PictureFinished{std::move(result)}};
 }
 

@@ -45,6 +45,7 @@ class Pipeline : public Engine {
   void drop(PictureId id);
 
   void encode(Picture& picture);
+  std::vector<PictureEvent> preview(Picture& picture);
   PictureEvent decode(Picture& picture);
   Image image_of(const at::Tensor& latents);
   std::vector<PictureEvent> denoise(const Unit& unit);

@@ -23,7 +23,10 @@ bool has_ended(JobState state) {
 struct Job::State {
   mutable std::mutex mutex;
   mutable std::condition_variable ended;
+  std::condition_variable has_news;  // a preview, or it has ended
   JobStatus status;
+  std::vector<PicturePreview> previews;
+  int last_preview_step = 0;
   std::variant<GeneratedImage, JobFault> result;
   bool has_changed = false;
   std::function<void()> on_change;
@@ -43,6 +46,7 @@ struct Job::State {
       tell = on_change;
     }
     if (is_over) ended.notify_all();  // whoever waits finds the lock free
+    has_news.notify_all();
     if (tell) tell();
     return true;
   }
@@ -68,6 +72,13 @@ bool Job::wait_until(Clock::time_point until) const {
   return state_->ended.wait_until(lock, until, [&] { return has_ended(state_->status.state); });
 }
 
+std::vector<PicturePreview> Job::take_previews(Clock::time_point until) {
+  std::unique_lock lock(state_->mutex);
+  state_->has_news.wait_until(
+      lock, until, [&] { return !state_->previews.empty() || has_ended(state_->status.state); });
+  return std::exchange(state_->previews, {});
+}
+
 std::variant<GeneratedImage, JobFault> Job::take_result() {
   const std::lock_guard lock(state_->mutex);
   return std::move(state_->result);
@@ -86,6 +97,14 @@ bool Job::progress(int step, int steps) {
     // there.
     state_->status.step = std::max(state_->status.step, step);
     state_->status.steps = steps;
+  });
+}
+
+bool Job::preview(PicturePreview preview) {
+  return state_->apply([&] {
+    if (preview.step <= state_->last_preview_step) return;  // of a picture that is made again
+    state_->last_preview_step = preview.step;
+    state_->previews.push_back(std::move(preview));
   });
 }
 

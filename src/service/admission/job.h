@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "ssd1b/engine.h"
 
@@ -57,12 +58,17 @@ class Job {
   /// Blocks until the job has ended or `until` is reached; whether it has ended.
   bool wait_until(Clock::time_point until) const;
 
+  /// The previews that nobody has taken yet, moved out. Blocks until there is one, the job has
+  /// ended or `until` is reached.
+  std::vector<PicturePreview> take_previews(Clock::time_point until);
+
   /// The picture of a Succeeded job, moved out: call it once. The fault of any other ended job.
   std::variant<GeneratedImage, JobFault> take_result();
 
   /// Called by the dispatcher. Each returns false where the job has ended already.
-  bool start();                        // Queued -> Running; again after a worker's death
-  bool progress(int step, int steps);  // never backwards
+  bool start();                          // Queued -> Running; again after a worker's death
+  bool progress(int step, int steps);    // never backwards
+  bool preview(PicturePreview preview);  // dropped where one of its step was there already
   bool succeed(GeneratedImage image);
   bool fail(JobFault fault);
   bool cancel(JobFault fault);  // -> Cancelled

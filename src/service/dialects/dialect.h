@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,9 +43,14 @@ struct Dialect {
                         const RequestRules& rules);
   /// The body of a reply that is JSON.
   Json (*reply)(const ImageRequest& request, const PictureReply& reply);
+  /// An event of a streamed reply: the preview of this index, from 0 on, or the picture itself. Its
+  /// "type" is the event's name. Only of dialects that have such requests.
+  Json (*event)(const ImageRequest& request, const PictureReply& reply,
+                std::optional<int> preview) = nullptr;
 };
 
-const Dialect& native_dialect();        // POST /generate-image, POST /v1/jobs
+const Dialect& native_dialect();        // POST /generate-image
+const Dialect& job_dialect();           // POST /v1/jobs
 const Dialect& openai_dialect();        // POST /v1/images/generations
 const Dialect& hugging_face_dialect();  // POST /, POST /models/{name}
 const Dialect& segmind_dialect();       // POST /v1/ssd-1b

@@ -16,8 +16,6 @@
 namespace ssd1b {
 namespace {
 
-constexpr int kMaxPartialImages = 3;
-
 struct Size {
   int width_px;
   int height_px;
@@ -61,14 +59,19 @@ double steps_factor(const FieldReader& fields) {
   return quality == "high" || quality == "hd" ? 1.6 : 1.0;
 }
 
-void refuse_streaming(const FieldReader& fields) {
-  if (fields.boolean("stream").value_or(false)) {
-    throw Error(ErrorCode::NotSupported, "stream is not supported yet: it must be false or absent",
-                fields.name("stream"));
-  }
-  if (fields.integer("partial_images", 0, kMaxPartialImages).value_or(0) != 0) {
+/// Whether the reply is streamed, and with how many previews.
+void read_streaming(const FieldReader& fields, ImageRequest& request) {
+  request.is_streamed = fields.boolean("stream").value_or(false);
+  const auto previews = fields.integer("partial_images", 0, kMaxPreviews).value_or(0);
+  if (!request.is_streamed) {
+    if (previews == 0) return;
     throw fields.invalid("partial_images", "0 or absent without stream");
   }
+  if (request.pictures.size() > 1) throw fields.invalid("num_images", "1 with stream");
+  if (request.reply == ReplyKind::JsonLinks) {
+    throw fields.invalid("response_format", "b64_json or absent with stream");
+  }
+  request.pictures.front().previews = static_cast<int>(previews);
 }
 
 /// What is accepted for the sake of clients and changes nothing here.
@@ -123,7 +126,6 @@ ImageRequest parse_openai(const Json& body, const RequestContext& context, const
   if (const auto name = fields.text("model")) {
     check_model_name(*name, fields.name("model"), rules);
   }
-  refuse_streaming(fields);
   check_ignored(fields);
 
   const Size size = read_size(fields, model, rules);
@@ -139,8 +141,16 @@ ImageRequest parse_openai(const Json& body, const RequestContext& context, const
   request.reply = reply == "url" ? ReplyKind::JsonLinks : ReplyKind::JsonText;
   request.format = read_output_format(fields).value_or(ImageFormat::Png);
   request.quality = read_compression(fields, request.format);
-  choose_reply(AcceptHeader(context.accept), request.reply, request.format);
+  read_streaming(fields, request);
+  const AcceptHeader accept(context.accept);
+  if (!request.is_streamed || !accept.names("text/event-stream")) {
+    choose_reply(accept, request.reply, request.format);
+  }
   return request;
+}
+
+std::string size_text(const GenerationRequest& picture) {
+  return std::to_string(picture.width_px) + "x" + std::to_string(picture.height_px);
 }
 
 Json openai_reply(const ImageRequest& request, const PictureReply& reply) {
@@ -152,19 +162,43 @@ Json openai_reply(const ImageRequest& request, const PictureReply& reply) {
       data.push_back({{"b64_json", base64_of(file.bytes)}, {"seed", file.seed}});
     }
   }
-  const GenerationRequest& picture = request.pictures.front();
   return {{"created", reply.created_at_s},
           {"data", std::move(data)},
           {"model", reply.model},
           {"background", "opaque"},
           {"output_format", name_of(request.format)},
-          {"size", std::to_string(picture.width_px) + "x" + std::to_string(picture.height_px)},
+          {"size", size_text(request.pictures.front())},
           {"timings_ms", timings_json(reply.timings)},
           {"warnings", warnings_json(reply.warnings)}};
 }
 
+Json openai_event(const ImageRequest& request, const PictureReply& reply,
+                  std::optional<int> preview) {
+  Json event = {{"type", preview ? "image_generation.partial_image" : "image_generation.completed"},
+                {"b64_json", base64_of(reply.files.front().bytes)},
+                {"created_at", reply.created_at_s},
+                {"size", size_text(request.pictures.front())},
+                {"quality", "auto"},
+                {"background", "opaque"},
+                {"output_format", name_of(request.format)}};
+  if (preview) {
+    event["partial_image_index"] = *preview;
+    return event;
+  }
+  event["usage"] = {
+      {"input_tokens", reply.prompt_tokens},
+      {"input_tokens_details", {{"text_tokens", reply.prompt_tokens}, {"image_tokens", 0}}},
+      {"output_tokens", 0},
+      {"total_tokens", reply.prompt_tokens}};
+  event["seed"] = reply.files.front().seed;
+  event["model"] = reply.model;
+  event["timings_ms"] = timings_json(reply.timings);
+  event["warnings"] = warnings_json(reply.warnings);
+  return event;
+}
+
 const Dialect& openai_dialect() {
-  static const Dialect kDialect = {parse_openai, openai_reply};
+  static const Dialect kDialect = {parse_openai, openai_reply, openai_event};
   return kDialect;
 }
 

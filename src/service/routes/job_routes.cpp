@@ -6,15 +6,18 @@
 #include <utility>
 
 #include "service/dialects/write_json.h"
+#include "service/image_files/base64.h"
 #include "service/routes/job_store.h"
 #include "service/routes/make_pictures.h"
 #include "service/routes/picture_reply.h"
+#include "service/routes/picture_stream.h"
 
 namespace ssd1b {
 namespace {
 
 // How long a stream is silent at most. Only writing tells that a listener is gone.
 constexpr std::chrono::seconds kKeepAlive{1};
+constexpr int kPreviewQuality = 80;
 
 std::shared_ptr<TrackedJob> find_job(const Service& service, const HttpRequest& http) {
   return service.jobs().find(http.path_parameters.at(0), http.client);
@@ -37,19 +40,28 @@ std::uint64_t last_event_id(const HttpRequest& http, const TrackedJob& job) {
   return is_number && id <= job.last_event_id() ? id : 0;
 }
 
-std::string event_text(const JobEvent& event) {
-  return "id: " + std::to_string(event.id) + "\nevent: " + event.name + "\ndata: " + event.data +
-         "\n\n";
+std::string data_of(const Service& service, const JobEvent& event) {
+  if (!event.preview) return event.data;
+  const PicturePreview& picture = event.preview->picture;
+  const std::string file = preview_file(service, picture.image, ImageFormat::Jpeg, kPreviewQuality,
+                                        /*check=*/[] {});  // writing tells who is gone
+  return json_text({{"index", event.preview->index},
+                    {"step", picture.step},
+                    {"steps", picture.steps},
+                    {"output_format", name_of(ImageFormat::Jpeg)},
+                    {"b64_json", base64_of(file)}});
 }
 
 /// Writes events until the job's last one or until the client is gone.
-void write_events(const TrackedJob& job, std::uint64_t last_id, const StreamWriter& write) {
+void write_events(const Service& service, const TrackedJob& job, std::uint64_t last_id,
+                  const StreamWriter& write) {
   for (;;) {
     const bool has_ended = job.ended_at().has_value();
     const std::vector<JobEvent> events =
         job.events_after(last_id, has_ended ? Clock::now() : Clock::now() + kKeepAlive);
     for (const JobEvent& event : events) {
-      if (!write(event_text(event))) return;
+      const std::string data = data_of(service, event);
+      if (!write("id: " + std::to_string(event.id) + "\n" + event_text(event.name, data))) return;
       last_id = event.id;
     }
     if (has_ended) return;  // its last event was among them, or seen before
@@ -60,7 +72,7 @@ void write_events(const TrackedJob& job, std::uint64_t last_id, const StreamWrit
 }  // namespace
 
 HttpReply post_job(const Service& service, const HttpRequest& http) {
-  ImageRequest request = read_request(service, native_dialect(), http);
+  ImageRequest request = read_request(service, job_dialect(), http);
   const JobTicket ticket = ticket_of(request, http);
   std::vector<GenerationRequest> pictures = request.pictures;
   const auto job = service.jobs().add(http.client, std::move(request));
@@ -83,8 +95,7 @@ HttpReply get_job(const Service& service, const HttpRequest& http) {
 HttpReply get_job_image(const Service& service, const HttpRequest& http) {
   const auto job = find_job(service, http);
   return job->answer([&](std::vector<GeneratedImage>& images) {
-    return picture_reply(service, native_dialect(), job->request(), images, ReplyTo::JobRequest,
-                         http);
+    return picture_reply(service, job_dialect(), job->request(), images, ReplyTo::JobRequest, http);
   });
 }
 
@@ -111,7 +122,9 @@ HttpReply get_job_events(const Service& service, const HttpRequest& http) {
     return reply;
   }
   reply.content_type = "text/event-stream";
-  reply.stream = [job, last_id](const StreamWriter& write) { write_events(*job, last_id, write); };
+  reply.stream = [&service, job, last_id](const StreamWriter& write) {
+    write_events(service, *job, last_id, write);
+  };
   return reply;
 }
 

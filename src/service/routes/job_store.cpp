@@ -13,11 +13,11 @@ namespace {
 constexpr std::size_t kMostJobs = 256;
 constexpr std::int64_t kMostImageBytes = std::int64_t{1} << 30;
 
-/// What its pictures take before they are image files.
+/// What its pictures and their previews take before they are image files.
 std::int64_t image_bytes_of(const ImageRequest& request) {
   std::int64_t bytes = 0;
   for (const GenerationRequest& each : request.pictures) {
-    bytes += std::int64_t{3} * each.width_px * each.height_px;
+    bytes += std::int64_t{3} * each.width_px * each.height_px * (1 + each.previews);
   }
   return bytes;
 }

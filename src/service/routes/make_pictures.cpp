@@ -6,14 +6,12 @@
 #include "service/http/request_id.h"
 #include "service/routes/few_at_a_time.h"
 #include "service/routes/picture_reply.h"
+#include "service/routes/picture_stream.h"
 #include "service/routes/require_json.h"
 #include "service/routes/still_wanted.h"
 
 namespace ssd1b {
 namespace {
-
-// How long a client that has gone away may go unnoticed.
-constexpr std::chrono::milliseconds kClientPoll{25};
 
 // More than a request with two whole prompts; reading it takes milliseconds.
 constexpr std::size_t kLargeBodyBytes = 32 * 1024;
@@ -88,9 +86,12 @@ std::vector<GeneratedImage> take_pictures(const std::vector<std::shared_ptr<Job>
 
 HttpReply make_pictures(const Service& service, const Dialect& dialect, const HttpRequest& http,
                         const std::string& path_model) {
-  const ImageRequest request = read_request(service, dialect, http, path_model);
+  ImageRequest request = read_request(service, dialect, http, path_model);
   const JobTicket ticket = ticket_of(request, http);
   const auto jobs = service.dispatcher().submit(request.pictures, ticket);
+  if (request.is_streamed) {
+    return stream_picture(service, dialect, std::move(request), jobs.front(), http);
+  }
   wait_for(service.dispatcher(), jobs, http);
   std::vector<GeneratedImage> pictures = take_pictures(jobs);
   return picture_reply(service, dialect, request, pictures, ReplyTo::PictureRequest, http);

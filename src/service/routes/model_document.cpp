@@ -45,7 +45,8 @@ Json limits_document(const ModelInfo& model, const RequestRules& rules) {
                  {"num_images", range(1, rules.max_images)},
                  {"quality", range(1, kMaxQuality)},
                  {"timeout_ms", range<std::int64_t>(1, rules.request_timeout.count())},
-                 {"clip_skip", range(0, model.max_clip_skip)}};
+                 {"clip_skip", range(0, model.max_clip_skip)},
+                 {"previews", range(0, kMaxPreviews)}};
   for (const char* field : {"original_width", "original_height", "target_width", "target_height",
                             "crop_top", "crop_left"}) {
     limits[field] = range(0, kMaxConditioningPx);
@@ -74,7 +75,8 @@ Json defaults_document(const ModelInfo& model, const RequestRules& rules) {
                    {"crop_top", 0},
                    {"crop_left", 0},
                    {"clip_skip", 0},
-                   {"embed_metadata", false}};
+                   {"embed_metadata", false},
+                   {"previews", 0}};
   if (request.negative_prompt) defaults["negative_prompt"] = *request.negative_prompt;
   return defaults;
 }

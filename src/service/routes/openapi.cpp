@@ -92,9 +92,12 @@ Json picture_paths() {
       "GenerateRequest");
   std::vector<int> errors = picture_errors();
   errors.push_back(404);
+  Json openai_content = json_content("OpenAiImages");
+  openai_content["text/event-stream"] = Json::object();
   const Json openai = with_body(
-      operation("createImage", "OpenAI's shape",
-                responses("200", picture_answer("JSON", json_content("OpenAiImages")), errors)),
+      operation(
+          "createImage", "OpenAI's shape",
+          responses("200", picture_answer("JSON, or events with stream", openai_content), errors)),
       "OpenAiRequest");
   const Json bytes = picture_answer("The picture", image_content({"png", "jpeg", "webp"}));
   const Json root = with_body(
@@ -130,13 +133,13 @@ Json job_paths() {
   const Json job = answer("The job", json_content("Job"));
   const Json post = with_body(operation("createJob", "Accepts the request and answers at once",
                                         responses("202", job, {406, 500, 504})),
-                              "GenerateRequest");
+                              "JobRequest");
   const Json get = operation("getJob", "How far it is", responses("200", job, {404}));
   const Json remove = operation("deleteJob", "Ends it, or forgets it where it has ended",
                                 responses("204", answer("Done", {}), {404}));
-  Json events =
-      operation("getJobEvents", "Server-sent events: queued, step, succeeded, failed, cancelled",
-                responses("200", answer("Events", {{"text/event-stream", Json::object()}}), {404}));
+  Json events = operation(
+      "getJobEvents", "Server-sent events: queued, step, preview, succeeded, failed, cancelled",
+      responses("200", answer("Events", {{"text/event-stream", Json::object()}}), {404}));
   events["responses"]["204"] =
       answer("The last event was Last-Event-ID: there will be no more", {});
   const Json image =

@@ -91,6 +91,7 @@ Json field_schemas(const RequestRules& rules, const ModelInfo* model) {
           {"crop_left", conditioning},
           {"clip_skip", number("integer", 0, model ? model->max_clip_skip : kMaxClipSkip)},
           {"embed_metadata", type("boolean")},
+          {"previews", described(number("integer", 0, kMaxPreviews), "Shown as events.")},
           {"base64", type("boolean")}};
 }
 
@@ -110,8 +111,9 @@ Json openai_schemas(const RequestRules& rules) {
           {"style", described(choice({"vivid", "natural"}), ignored)},
           {"user", described(type("string"), ignored)},
           {"safety_identifier", described(type("string"), ignored)},
-          {"stream", {{"const", false}}},
-          {"partial_images", {{"const", 0}}}};
+          {"stream", described(type("boolean"), "Server-sent events, of one picture.")},
+          {"partial_images",
+           described(number("integer", 0, kMaxPreviews), "Previews, with stream only.")}};
 }
 
 /// The schema of an object with these fields: every name of each, no other names, no two names of
@@ -241,8 +243,11 @@ Json openapi_schemas(const RequestRules& rules, const ModelInfo* model) {
 
   Json schemas = reply_schemas();
   schemas["GenerateRequest"] = object_schema(native_fields(), fields);
-  schemas["GenerateRequest"]["oneOf"] = {{{"required", Json::array({"prompt"})}},
-                                         {{"required", Json::array({"text"})}}};
+  schemas["JobRequest"] = object_schema(job_fields(), fields);
+  for (const char* each : {"GenerateRequest", "JobRequest"}) {
+    schemas[each]["oneOf"] = {{{"required", Json::array({"prompt"})}},
+                              {{"required", Json::array({"text"})}}};
+  }
   schemas["OpenAiRequest"] = object_schema(openai_fields(), openai);
   schemas["OpenAiRequest"]["required"] = Json::array({"prompt"});
   schemas["HuggingFaceRequest"] = object_schema(hugging_face_fields(), hugging_face);

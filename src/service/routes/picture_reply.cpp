@@ -52,14 +52,6 @@ void log_timings(const StageTimings& timings, const HttpRequest& http) {
                               {"encode_ms", timings.encode_ms}});
 }
 
-/// A header's value holds visible ASCII only; names of folders may hold anything.
-std::string header_safe(std::string text) {
-  for (char& c : text) {
-    if (c < 0x21 || c > 0x7E) c = '_';
-  }
-  return text;
-}
-
 Fields headers_of(const PictureReply& reply) {
   Fields headers = {{"X-Seed", std::to_string(reply.files.front().seed)},
                     {"X-Model", header_safe(reply.model)},
@@ -86,13 +78,25 @@ std::int64_t seconds_since_1970() {
 
 }  // namespace
 
-HttpReply picture_reply(const Service& service, const Dialect& dialect, const ImageRequest& request,
-                        std::vector<GeneratedImage>& pictures, ReplyTo kind,
-                        const HttpRequest& http) {
+std::string header_safe(std::string text) {
+  for (char& c : text) {
+    if (c < 0x21 || c > 0x7E) c = '_';
+  }
+  return text;
+}
+
+PictureReply begin_reply(const Service& service, const ImageRequest& request) {
   PictureReply reply;
   reply.created_at_s = seconds_since_1970();
   reply.model = service.rules().model_names.front();
   reply.warnings = request.warnings;
+  return reply;
+}
+
+PictureReply picture_files(const Service& service, const ImageRequest& request,
+                           std::vector<GeneratedImage>& pictures, ReplyTo kind,
+                           const HttpRequest& http) {
+  PictureReply reply = begin_reply(service, request);
   for (std::size_t i = 0; i < pictures.size(); ++i) {
     GeneratedImage& picture = pictures[i];
     reply.prompt_tokens = picture.prompt_tokens;
@@ -113,7 +117,13 @@ HttpReply picture_reply(const Service& service, const Dialect& dialect, const Im
     if (kind == ReplyTo::PictureRequest) picture.image = Image();  // not all in memory twice
   }
   log_timings(reply.timings, http);
+  return reply;
+}
 
+HttpReply picture_reply(const Service& service, const Dialect& dialect, const ImageRequest& request,
+                        std::vector<GeneratedImage>& pictures, ReplyTo kind,
+                        const HttpRequest& http) {
+  PictureReply reply = picture_files(service, request, pictures, kind, http);
   HttpReply http_reply;
   if (request.reply == ReplyKind::Bytes) {
     http_reply.content_type = content_type_of(request.format);

@@ -18,11 +18,18 @@
 
 namespace ssd1b {
 
+/// How far one of a job's pictures is.
+struct JobPreview {
+  std::size_t index = 0;  // of the picture
+  PicturePreview picture;
+};
+
 /// One server-sent event of a job.
 struct JobEvent {
   std::uint64_t id = 0;  // 1, 2, ...
-  std::string name;      // queued, step, succeeded, failed, cancelled
-  std::string data;      // JSON
+  std::string name;      // queued, step, preview, succeeded, failed, cancelled
+  std::string data;      // JSON; of a preview empty, as its image file is made by who sends it
+  std::shared_ptr<const JobPreview> preview = nullptr;
 };
 
 /// A request for pictures that nobody waits for on its connection: its state, its events so far
@@ -54,8 +61,8 @@ class TrackedJob : public std::enable_shared_from_this<TrackedJob> {
 
   std::uint64_t last_event_id() const;
 
-  /// The events with greater ids than `id`. Blocks until there are some, the job has ended, or
-  /// `until` is reached.
+  /// The events with greater ids than `id`; previews only until the job has ended. Blocks until
+  /// there are some, the job has ended, or `until` is reached.
   std::vector<JobEvent> events_after(std::uint64_t id, Clock::time_point until) const;
 
   /// The answer that /generate-image would have given. `make` is called once, or until it throws
@@ -66,6 +73,8 @@ class TrackedJob : public std::enable_shared_from_this<TrackedJob> {
  private:
   void update();
   void add_event(const std::string& name, const Json& data);  // with the lock held
+  void add_previews_locked();
+  void forget_previews_locked();
   Json document_locked() const;
   QueuePlace place_locked() const;
   void log_locked() const;
@@ -87,7 +96,8 @@ class TrackedJob : public std::enable_shared_from_this<TrackedJob> {
   std::optional<std::chrono::system_clock::time_point> finished_at_;
   std::optional<Clock::time_point> ended_at_;
   std::optional<JobFault> fault_;
-  std::vector<JobEvent> events_;
+  std::vector<JobEvent> events_;  // in order of their ids
+  std::uint64_t last_event_id_ = 0;
 
   mutable std::mutex answer_mutex_;                    // held while the image files are encoded
   mutable std::vector<GeneratedImage> pictures_made_;  // until there is an answer

@@ -239,6 +239,11 @@ void ControlLoop::receive(int index, Clock::time_point now) {
       last_shown_ = {};  // the gauges follow at once
     } else if (const auto* progress = std::get_if<ProgressMessage>(&message)) {
       desk_.handle(index, *progress);
+    } else if (auto* preview = std::get_if<PreviewMessage>(&message)) {
+      if (!desk_.handle(index, std::move(*preview))) {
+        worker.end_as_garbled(now, "a preview is not of the picture that was ordered");
+        break;
+      }
     } else if (auto* finished = std::get_if<FinishedMessage>(&message)) {
       if (!desk_.handle(index, std::move(*finished))) {
         worker.end_as_garbled(now, "a picture is not the one that was ordered");

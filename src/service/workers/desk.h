@@ -84,6 +84,8 @@ class Desk {
   WorkerLoad load_of(int worker) const;
 
   void handle(int worker, const ProgressMessage& message);
+  /// False where it is not of the picture that was ordered: then nothing has changed.
+  bool handle(int worker, PreviewMessage message);
   /// False where it is not the picture that was ordered: then nothing has changed.
   bool handle(int worker, FinishedMessage message);
   void handle(int worker, const FailedMessage& message);

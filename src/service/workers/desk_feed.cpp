@@ -23,9 +23,12 @@ Outcome outcome_of(ErrorCode code) {
   return Outcome::Failed;
 }
 
+bool has_size_of(const GenerationRequest& request, const Image& image) {
+  return image.width_px == request.width_px && image.height_px == request.height_px;
+}
+
 bool is_of(const GenerationRequest& request, const GeneratedImage& result) {
-  return result.seed == request.seed && result.image.width_px == request.width_px &&
-         result.image.height_px == request.height_px;
+  return result.seed == request.seed && has_size_of(request, result.image);
 }
 
 }  // namespace
@@ -207,6 +210,17 @@ void Desk::handle(int worker, const ProgressMessage& message) {
   notices.progressed(accepted->job, message.progress);
 }
 
+bool Desk::handle(int worker, PreviewMessage message) {
+  Notices notices;
+  const std::lock_guard lock(mutex_);
+  const Accepted* accepted = find_held(message.id, worker);
+  if (!accepted) return true;
+  const GenerationRequest& request = accepted->job->request();
+  if (!has_size_of(request, message.preview.image) || request.previews == 0) return false;
+  notices.previewed(accepted->job, std::move(message.preview));
+  return true;
+}
+
 bool Desk::handle(int worker, FinishedMessage message) {
   Notices notices;
   const std::lock_guard lock(mutex_);
@@ -214,8 +228,9 @@ bool Desk::handle(int worker, FinishedMessage message) {
   if (!accepted) return true;
   if (!is_of(accepted->job->request(), message.result)) return false;
   StageTimings& timings = message.result.timings;
+  const double decode_ms = timings.vae_ms / (1 + accepted->job->request().previews);
   seats_[worker].estimate.observe_rest(accepted->work.latent_pixels,
-                                       (timings.text_encoder_ms + timings.vae_ms) / 1000.0);
+                                       (timings.text_encoder_ms + decode_ms) / 1000.0);
   timings.queue_ms = 1000.0 * seconds_between(accepted->accepted_at, *accepted->started_at);
   succeed(message.id, std::move(message.result), notices);
   return true;

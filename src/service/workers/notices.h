@@ -24,6 +24,9 @@ class Notices {
   void progressed(std::shared_ptr<Job> job, PictureProgress progress) {
     notices_.push_back({std::move(job), progress});
   }
+  void previewed(std::shared_ptr<Job> job, PicturePreview preview) {
+    notices_.push_back({std::move(job), std::move(preview)});
+  }
   void succeeded(std::shared_ptr<Job> job, GeneratedImage image) {
     notices_.push_back({std::move(job), std::move(image)});
   }
@@ -41,7 +44,8 @@ class Notices {
   };
   struct Notice {
     std::shared_ptr<Job> job;
-    std::variant<Started, PictureProgress, GeneratedImage, JobFault, Cancelled> what;
+    std::variant<Started, PictureProgress, PicturePreview, GeneratedImage, JobFault, Cancelled>
+        what;
   };
 
   static void deliver(Notice& notice) {
@@ -49,6 +53,9 @@ class Notices {
     if (std::holds_alternative<Started>(notice.what)) job.start();
     if (const auto* progress = std::get_if<PictureProgress>(&notice.what)) {
       job.progress(progress->step, progress->steps);
+    }
+    if (auto* preview = std::get_if<PicturePreview>(&notice.what)) {
+      job.preview(std::move(*preview));
     }
     if (auto* image = std::get_if<GeneratedImage>(&notice.what)) job.succeed(std::move(*image));
     if (auto* fault = std::get_if<JobFault>(&notice.what)) job.fail(std::move(*fault));
