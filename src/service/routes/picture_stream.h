@@ -1,6 +1,8 @@
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 
 #include "service/dialects/dialect.h"
 #include "service/http/http.h"
