@@ -23,7 +23,6 @@ class Service {
   Service(const ServerOptions& options, Dispatcher& dispatcher, Metrics& metrics);
   ~Service();
 
-  const ServerOptions& options() const { return options_; }
   Dispatcher& dispatcher() const { return dispatcher_; }
   Metrics& metrics() const { return metrics_; }
   JobStore& jobs() const { return *jobs_; }

@@ -51,7 +51,6 @@ class DeviceWorker {
   bool has_ever_been_ready() const { return has_ever_been_ready_; }
   bool is_hopeless() const { return policy_.is_hopeless(); }
   bool is_hanging() const;  // it was given up as hung and has not been replaced
-  pid_t pid() const { return process_ ? process_->pid() : 0; }
   std::int64_t memory_bytes() const { return process_ ? process_->memory_bytes() : 0; }
 
   Clock::time_point starts_at() const { return starts_at_; }
