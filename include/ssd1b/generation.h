@@ -30,8 +30,8 @@ struct GenerationRequest {
   int crop_top_px = 0;
   int crop_left_px = 0;
   int clip_skip = 0;  // as diffusers counts: 0 takes the last layer but one
-  /// Pictures of how far it is, at most so many, spread over its UNet calls; each costs a VAE
-  /// decode and changes nothing of the picture.
+  /// Pictures of how far it is, at most so many, spread over its steps, each after another one;
+  /// each costs a VAE decode and changes nothing of the picture.
   int previews = 0;
 };
 
@@ -65,6 +65,7 @@ struct GeneratedImage {
 struct Work {
   int unet_calls = 0;
   int rows = 0;                    // rows of one UNet call: 2 with guidance, else 1
+  int decodes = 1;                 // of the VAE: the previews' and the picture's
   std::int64_t latent_pixels = 0;  // h * w
   /// Row-pixels over all UNet calls: the unit in which pictures are compared.
   std::int64_t total() const { return latent_pixels * rows * unet_calls; }

@@ -101,6 +101,7 @@ Work work_of(const GenerationRequest& request, const ModelInfo& model) {
   Work work;
   work.unet_calls = unet_calls_of(scheduler_info(request.scheduler, model), request.steps);
   work.rows = is_guided(request, model) ? 2 : 1;
+  work.decodes = 1 + std::min(request.previews, request.steps - 1);
   work.latent_pixels = static_cast<std::int64_t>(request.width_px / model.vae_scale_factor) *
                        (request.height_px / model.vae_scale_factor);
   return work;

@@ -98,7 +98,8 @@ TEST(OpenAi, StreamsOnePictureWithPreviews) {
 }
 
 TEST(OpenAi, EventsAreItsOwn) {
-  const ImageRequest request = parse_as(openai_dialect(), R"({"prompt": "p", "stream": true})");
+  const ImageRequest request =
+      parse_as(openai_dialect(), R"({"prompt": "p", "stream": true, "quality": "hd"})");
 
   const Json preview = openai_dialect().event(request, example_reply(), 1);
   const Json last = openai_dialect().event(request, example_reply(), std::nullopt);
@@ -107,6 +108,7 @@ TEST(OpenAi, EventsAreItsOwn) {
   EXPECT_EQ(preview["partial_image_index"], 1);
   EXPECT_EQ(last["type"], "image_generation.completed");
   EXPECT_FALSE(last.contains("partial_image_index"));
+  EXPECT_EQ(last["quality"], "high");
   for (const Json& each : {preview, last}) {
     for (const char* field :
          {"b64_json", "created_at", "size", "quality", "background", "output_format"}) {

@@ -160,8 +160,10 @@ TEST(Pipeline, PreviewsComeOnTheWayAndChangeNothing) {
 }
 
 TEST(Pipeline, AShortPictureHasAsManyPreviewsAsItHasStepsBetween) {
-  for (const int steps : {1, 2, 3}) {
+  for (const auto& [scheduler, steps] : std::vector<std::pair<std::string, int>>{
+           {"euler", 1}, {"euler", 2}, {"euler", 3}, {"heun", 2}, {"heun", 3}}) {
     GenerationRequest request = apple(steps);
+    request.scheduler = scheduler;
     request.previews = 3;
     engine().admit(46, request);
     std::vector<int> seen;
@@ -173,7 +175,8 @@ TEST(Pipeline, AShortPictureHasAsManyPreviewsAsItHasStepsBetween) {
 
     std::vector<int> wanted;
     for (int step = 1; step < steps; ++step) wanted.push_back(step);
-    EXPECT_EQ(seen, wanted);
+    EXPECT_EQ(seen, wanted) << request.scheduler;
+    EXPECT_EQ(work_of(request, engine().model()).decodes, 1 + static_cast<int>(seen.size()));
   }
 }
 

@@ -93,6 +93,22 @@ TEST(StreamedPicture, IsCancelledWithItsClient) {
   service.wait_for_metric("ssd1b_cancelled_total{state=\"running\"} 1");
 }
 
+TEST(StreamedPicture, IsCancelledWhereItsReplyIsNeverBegun) {
+  TestService service;
+  service.wait_until_ready();
+  SentRequest request =
+      service.request("POST", "/v1/images/generations",
+                      R"({"prompt": "delay=20ms", "num_inference_steps": 150, "stream": true})");
+  const std::weak_ptr<void> place = request.key_place = std::make_shared<int>();
+
+  HttpReply reply = service.call(request);
+  request.key_place.reset();
+  EXPECT_TRUE(place.expired()) << "the edge's is the only one";
+  reply.stream = nullptr;
+
+  service.wait_for_metric("ssd1b_pictures_ended_total{outcome=\"cancelled\"} 1");
+}
+
 TEST(StreamedPicture, IsCancelledWhereNothingCanBeWritten) {
   TestService service;
   service.wait_until_ready();

@@ -58,19 +58,20 @@ void Picture::feed(const at::Tensor& output) {
   } else {
     scheduler_->feed(output);
   }
+  const int last_step = progress().step;
   ++calls_done_;
   if (!scheduler_->next_timestep()) {
     is_complete_ = true;
     stage_ = Stage::Decode;
-  } else if (is_preview_due()) {
+  } else if (is_preview_due(last_step)) {
     stage_ = Stage::Preview;
   }
 }
 
-/// Whether a boundary between previews + 1 equal parts of the calls was passed by the last one.
-bool Picture::is_preview_due() const {
+/// Whether a boundary between previews + 1 equal parts of the steps was passed by the last call.
+bool Picture::is_preview_due(int last_step) const {
   const int parts = request_.previews + 1;
-  return calls_done_ * parts / work_.unet_calls > (calls_done_ - 1) * parts / work_.unet_calls;
+  return progress().step * parts / request_.steps > last_step * parts / request_.steps;
 }
 
 const at::Tensor& Picture::latents() const {

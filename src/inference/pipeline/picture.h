@@ -49,7 +49,7 @@ class Picture {
 
  private:
   at::Tensor draw_noise(at::ScalarType dtype);
-  bool is_preview_due() const;
+  bool is_preview_due(int last_step) const;
 
   const PictureId id_;
   const GenerationRequest request_;

@@ -7,6 +7,7 @@ void WorkSum::change(const Work& work, int sign) {
   Count& count = counts_[key];
   count.calls += sign * work.unet_calls;
   count.pictures += sign;
+  count.decodes += sign * work.decodes;
   if (count.pictures == 0) counts_.erase(key);
 }
 
@@ -19,7 +20,7 @@ double WorkSum::seconds(const WaitEstimate& estimate) const {
     const double without_calls = estimate.seconds_of(one, 0);
     const double of_call = estimate.seconds_of(one, 1) - without_calls;
     sum += static_cast<double>(count.calls) * of_call +
-           static_cast<double>(count.pictures) * without_calls;
+           static_cast<double>(count.decodes) * without_calls;
   }
   return sum;
 }

@@ -46,6 +46,7 @@ class WorkSum {
   struct Count {
     std::int64_t calls = 0;
     std::int64_t pictures = 0;
+    std::int64_t decodes = 0;
   };
   void change(const Work& work, int sign);
 

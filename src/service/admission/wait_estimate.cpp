@@ -53,8 +53,10 @@ std::optional<double> WaitEstimate::seconds_of_call(std::int64_t row_pixels) con
 }
 
 double WaitEstimate::seconds_of(const Work& work, int calls_left) const {
+  const int previews_left =
+      work.unet_calls == 0 ? 0 : (work.decodes - 1) * calls_left / work.unet_calls;
   return calls_left * calls_.seconds_of(work.rows * work.latent_pixels).value_or(0.0) +
-         rests_.seconds_of(work.latent_pixels).value_or(0.0);
+         (1 + previews_left) * rests_.seconds_of(work.latent_pixels).value_or(0.0);
 }
 
 int retry_after_of(double seconds) {

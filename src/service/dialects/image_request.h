@@ -32,7 +32,8 @@ struct ImageRequest {
   ImageFormat format = ImageFormat::Png;
   int quality = 90;
   bool embed_metadata = false;
-  bool is_streamed = false;  // as server-sent events; of one picture
+  bool is_streamed = false;     // as server-sent events; of one picture
+  std::string effort = "auto";  // OpenAI's quality: low, medium, high or auto
   std::chrono::milliseconds timeout{0};
   std::vector<Warning> warnings;           // what is known before a picture is made
   std::string count_field = "num_images";  // as the client calls the number of pictures

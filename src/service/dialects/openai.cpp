@@ -50,13 +50,18 @@ Size read_size(const FieldReader& fields, const ModelInfo& model, const RequestR
   return {*width, *height};
 }
 
-/// `quality` is how many steps are worth it: the model's default is medium.
-double steps_factor(const FieldReader& fields) {
+std::string read_effort(const FieldReader& fields) {
   const std::string quality =
       fields.choice("quality", {"auto", "standard", "low", "medium", "high", "hd"})
           .value_or("auto");
-  if (quality == "low") return 0.6;
-  return quality == "high" || quality == "hd" ? 1.6 : 1.0;
+  if (quality == "hd") return "high";
+  return quality == "standard" ? "medium" : quality;
+}
+
+/// `quality` is how many steps are worth it: the model's default is medium.
+double steps_factor(const std::string& effort) {
+  if (effort == "low") return 0.6;
+  return effort == "high" ? 1.6 : 1.0;
 }
 
 /// Whether the reply is streamed, and with how many previews.
@@ -132,10 +137,12 @@ ImageRequest parse_openai(const Json& body, const RequestContext& context, const
   GenerationRequest defaults = default_request(model);
   defaults.width_px = size.width_px;
   defaults.height_px = size.height_px;
-  const double steps = std::round(steps_factor(fields) * model.steps);
+  const std::string effort = read_effort(fields);
+  const double steps = std::round(steps_factor(effort) * model.steps);
   defaults.steps = std::clamp(static_cast<int>(steps), 1, kMaxSteps);
 
   ImageRequest request = read_pictures(fields, defaults, model, rules);
+  request.effort = effort;
   const std::string reply =
       fields.choice("response_format", {"b64_json", "url"}).value_or("b64_json");
   request.reply = reply == "url" ? ReplyKind::JsonLinks : ReplyKind::JsonText;
@@ -178,7 +185,7 @@ Json openai_event(const ImageRequest& request, const PictureReply& reply,
                 {"b64_json", base64_of(reply.files.front().bytes)},
                 {"created_at", reply.created_at_s},
                 {"size", size_text(request.pictures.front())},
-                {"quality", "auto"},
+                {"quality", request.effort},
                 {"background", "opaque"},
                 {"output_format", name_of(request.format)}};
   if (preview) {

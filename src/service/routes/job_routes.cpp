@@ -15,8 +15,6 @@
 namespace ssd1b {
 namespace {
 
-// How long a stream is silent at most. Only writing tells that a listener is gone.
-constexpr std::chrono::seconds kKeepAlive{1};
 constexpr int kPreviewQuality = 80;
 
 std::shared_ptr<TrackedJob> find_job(const Service& service, const HttpRequest& http) {

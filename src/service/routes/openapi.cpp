@@ -21,6 +21,10 @@ Json image_content(const std::vector<std::string>& formats) {
   return content;
 }
 
+Json events_content(const char* events) {
+  return {{"schema", {{"type", "string"}, {"description", events}}}};
+}
+
 Json error_ref(int status) {
   return {{"$ref", "#/components/responses/" + std::to_string(status)}};
 }
@@ -93,7 +97,9 @@ Json picture_paths() {
   std::vector<int> errors = picture_errors();
   errors.push_back(404);
   Json openai_content = json_content("OpenAiImages");
-  openai_content["text/event-stream"] = Json::object();
+  openai_content["text/event-stream"] = events_content(
+      "image_generation.partial_image, image_generation.completed, and error where the picture "
+      "failed; data is JSON");
   const Json openai = with_body(
       operation(
           "createImage", "OpenAI's shape",
@@ -139,7 +145,13 @@ Json job_paths() {
                                 responses("204", answer("Done", {}), {404}));
   Json events = operation(
       "getJobEvents", "Server-sent events: queued, step, preview, succeeded, failed, cancelled",
-      responses("200", answer("Events", {{"text/event-stream", Json::object()}}), {404}));
+      responses("200",
+                answer("Events", {{"text/event-stream",
+                                   events_content("data is JSON: of queued position and eta_ms, of "
+                                                  "step also step and steps, of preview index, "
+                                                  "step, steps, output_format and b64_json, of the "
+                                                  "last one the job")}}),
+                {404}));
   events["responses"]["204"] =
       answer("The last event was Last-Event-ID: there will be no more", {});
   const Json image =

@@ -111,9 +111,10 @@ Json openai_schemas(const RequestRules& rules) {
           {"style", described(choice({"vivid", "natural"}), ignored)},
           {"user", described(type("string"), ignored)},
           {"safety_identifier", described(type("string"), ignored)},
-          {"stream", described(type("boolean"), "Server-sent events, of one picture.")},
-          {"partial_images",
-           described(number("integer", 0, kMaxPreviews), "Previews, with stream only.")}};
+          {"stream", described(type("boolean"),
+                               "Server-sent events; true only with one picture and b64_json.")},
+          {"partial_images", described(number("integer", 0, kMaxPreviews),
+                                       "Previews; more than 0 only with stream.")}};
 }
 
 /// The schema of an object with these fields: every name of each, no other names, no two names of

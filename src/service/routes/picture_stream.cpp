@@ -16,8 +16,17 @@
 namespace ssd1b {
 namespace {
 
-// How long a stream is silent at most.
-constexpr std::chrono::seconds kKeepAlive{1};
+/// A job that ends with its stream, also where the reply is never begun.
+struct StreamedJob {
+  StreamedJob(Dispatcher& asked, std::shared_ptr<Job> streamed)
+      : dispatcher(asked), job(std::move(streamed)) {}
+  StreamedJob(const StreamedJob&) = delete;
+  StreamedJob& operator=(const StreamedJob&) = delete;
+  ~StreamedJob() { dispatcher.cancel(*job, {ErrorCode::Cancelled, "the client went away", 0}); }
+
+  Dispatcher& dispatcher;
+  const std::shared_ptr<Job> job;
+};
 
 /// The events of one reply, on the request's thread.
 class PictureStream {
@@ -70,8 +79,6 @@ class PictureStream {
 
   /// The head of the reply is sent, so that no status can tell of the fault.
   void end_with(const Error& error) {
-    // Where it has not ended itself, nobody can be given it any more.
-    service_.dispatcher().cancel(*job_, {ErrorCode::Cancelled, error.what(), 0});
     const auto log = status_of(error.code()) == 500 ? log_error : log_info;
     log("streamed request failed", {{"request_id", http_.request_id},
                                     {"traceparent", traceparent_of(http_.headers)},
@@ -112,14 +119,17 @@ std::string preview_file(const Service& service, const Image& image, ImageFormat
 }
 
 HttpReply stream_picture(const Service& service, const Dialect& dialect, ImageRequest request,
-                         std::shared_ptr<Job> job, const HttpRequest& http) {
+                         std::shared_ptr<Job> job, HttpRequest http) {
   HttpReply reply;
   reply.content_type = "text/event-stream";
   reply.headers = {{"X-Seed", std::to_string(job->request().seed)},
-                   {"X-Model", header_safe(begin_reply(service, request).model)}};
-  reply.stream = [&service, &dialect, request = std::move(request), job = std::move(job),
-                  http](const StreamWriter& write) {
-    PictureStream(service, dialect, request, job, http, write).run();
+                   {"X-Model", header_safe(service.rules().model_names.front())}};
+  http.key_place.reset();  // the edge gives it back with the end of the reply
+  http.body.clear();
+  const auto streamed = std::make_shared<StreamedJob>(service.dispatcher(), std::move(job));
+  reply.stream = [&service, &dialect, request = std::move(request), streamed,
+                  http = std::move(http)](const StreamWriter& write) {
+    PictureStream(service, dialect, request, streamed->job, http, write).run();
   };
   return reply;
 }

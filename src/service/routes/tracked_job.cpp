@@ -131,7 +131,6 @@ void TrackedJob::update() {
   add_previews_locked();
   if (!has_ended(state_)) return;
   ended_at_ = Clock::now();
-  forget_previews_locked();
   key_place_.reset();  // before anybody hears of the end
   finished_at_ = std::chrono::system_clock::now();
   if (state_ != JobState::Succeeded) fault_ = fault_of(jobs_);
@@ -140,24 +139,18 @@ void TrackedJob::update() {
 }
 
 void TrackedJob::add_event(const std::string& name, const Json& data) {
-  events_.push_back({++last_event_id_, name, json_text(data)});
+  events_.push_back({events_.size() + 1, name, json_text(data)});
   changed_.notify_all();
 }
 
 void TrackedJob::add_previews_locked() {
   for (std::size_t i = 0; i < jobs_.size(); ++i) {
     for (PicturePreview& each : jobs_[i]->take_previews(/*until=*/{})) {
-      events_.push_back({++last_event_id_, "preview", "",
+      events_.push_back({events_.size() + 1, "preview", "",
                          std::make_shared<const JobPreview>(JobPreview{i, std::move(each)})});
       changed_.notify_all();
     }
   }
-}
-
-/// They are large, and of no interest beside the picture itself.
-void TrackedJob::forget_previews_locked() {
-  const auto is_preview = [](const JobEvent& event) { return event.preview != nullptr; };
-  events_.erase(std::remove_if(events_.begin(), events_.end(), is_preview), events_.end());
 }
 
 /// Nobody's connection waits for the job: only here its fault meets the log.
@@ -232,14 +225,14 @@ double TrackedJob::seconds_left() const {
 
 std::uint64_t TrackedJob::last_event_id() const {
   const std::lock_guard lock(mutex_);
-  return last_event_id_;
+  return events_.size();
 }
 
 std::vector<JobEvent> TrackedJob::events_after(std::uint64_t id, Clock::time_point until) const {
   std::unique_lock lock(mutex_);
-  changed_.wait_until(lock, until, [&] { return last_event_id_ > id || has_ended(state_); });
-  const auto is_seen = [&](const JobEvent& event) { return event.id <= id; };
-  return {std::partition_point(events_.begin(), events_.end(), is_seen), events_.end()};
+  changed_.wait_until(lock, until, [&] { return events_.size() > id || has_ended(state_); });
+  if (events_.size() <= id) return {};
+  return {events_.begin() + static_cast<std::ptrdiff_t>(id), events_.end()};
 }
 
 HttpReply TrackedJob::answer(

@@ -61,8 +61,8 @@ class TrackedJob : public std::enable_shared_from_this<TrackedJob> {
 
   std::uint64_t last_event_id() const;
 
-  /// The events with greater ids than `id`; previews only until the job has ended. Blocks until
-  /// there are some, the job has ended, or `until` is reached.
+  /// The events with greater ids than `id`. Blocks until there are some, the job has ended, or
+  /// `until` is reached.
   std::vector<JobEvent> events_after(std::uint64_t id, Clock::time_point until) const;
 
   /// The answer that /generate-image would have given. `make` is called once, or until it throws
@@ -74,7 +74,6 @@ class TrackedJob : public std::enable_shared_from_this<TrackedJob> {
   void update();
   void add_event(const std::string& name, const Json& data);  // with the lock held
   void add_previews_locked();
-  void forget_previews_locked();
   Json document_locked() const;
   QueuePlace place_locked() const;
   void log_locked() const;
@@ -96,8 +95,7 @@ class TrackedJob : public std::enable_shared_from_this<TrackedJob> {
   std::optional<std::chrono::system_clock::time_point> finished_at_;
   std::optional<Clock::time_point> ended_at_;
   std::optional<JobFault> fault_;
-  std::vector<JobEvent> events_;  // in order of their ids
-  std::uint64_t last_event_id_ = 0;
+  std::vector<JobEvent> events_;
 
   mutable std::mutex answer_mutex_;                    // held while the image files are encoded
   mutable std::vector<GeneratedImage> pictures_made_;  // until there is an answer

@@ -228,7 +228,7 @@ bool Desk::handle(int worker, FinishedMessage message) {
   if (!accepted) return true;
   if (!is_of(accepted->job->request(), message.result)) return false;
   StageTimings& timings = message.result.timings;
-  const double decode_ms = timings.vae_ms / (1 + accepted->job->request().previews);
+  const double decode_ms = timings.vae_ms / accepted->work.decodes;
   seats_[worker].estimate.observe_rest(accepted->work.latent_pixels,
                                        (timings.text_encoder_ms + decode_ms) / 1000.0);
   timings.queue_ms = 1000.0 * seconds_between(accepted->accepted_at, *accepted->started_at);
