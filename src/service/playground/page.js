@@ -1,10 +1,7 @@
 
-"use strict";
-
 // What is shown is set as text or as a property, never as markup: prompts and errors are other
 // people's words. The page's policy has browsers see to that too.
 const at = (id) => document.getElementById(id);
-const NUMBERS = ["width", "height", "steps", "guidance_scale"];
 const ENDS = ["succeeded", "failed", "cancelled"];
 const MAX_GALLERY = 60;
 const KEY = "ssd1b-key"; // in sessionStorage: gone with the tab
@@ -12,16 +9,9 @@ const KEY = "ssd1b-key"; // in sessionStorage: gone with the tab
 let model = null; // the entry of /v1/models
 let running = null; // {id, stop}: the job that is waited for
 const gallery = []; // newest first
+let shown = null; // the picture of them that is seen
 
 // ---- What the server is asked
-
-/** What the server answered instead of what was asked for, in its own words. */
-class Refusal extends Error {
-  constructor(status, error, retryAfterS = 2) {
-    super(error.message);
-    Object.assign(this, { status, param: error.param, requestId: error.request_id, retryAfterS });
-  }
-}
 
 async function ask(path, { headers = {}, ...options } = {}) {
   const key = sessionStorage.getItem(KEY);
@@ -39,25 +29,6 @@ async function ask(path, { headers = {}, ...options } = {}) {
 }
 
 const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-
-/** Takes a stream of server-sent events piece by piece; gives those that are whole. */
-function eventReader() {
-  let rest = "";
-  return (piece) => {
-    const blocks = (rest + piece).split("\n\n");
-    rest = blocks.pop();
-    const events = [];
-    for (const block of blocks) {
-      const event = {};
-      for (const line of block.split("\n")) {
-        const colon = line.indexOf(": ");
-        if (colon > 0) event[line.slice(0, colon)] = line.slice(colon + 2);
-      }
-      if (event.event) events.push(event);
-    }
-    return events;
-  };
-}
 
 /** A job's events, each once, over as many connections as it takes. */
 async function* eventsOf(id, signal) {
@@ -107,48 +78,15 @@ function fill(settings) {
   showSettings();
 }
 
-/** The JSON text of each field that differs from its default. Seeds are more than a number of
-    JavaScript holds, so they stay digits. */
-function fieldsOf(settings, defaults) {
-  const fields = { prompt: JSON.stringify(settings.prompt) };
-  for (const name of ["negative_prompt", "scheduler"]) {
-    if (settings[name] !== "" || name === "negative_prompt") {
-      if (settings[name] !== defaults[name]) fields[name] = JSON.stringify(settings[name]);
-    }
-  }
-  for (const name of NUMBERS) {
-    const number = Number(settings[name]);
-    if (settings[name] !== "" && number !== defaults[name]) fields[name] = String(number);
-  }
-  const seed = settings.seed;
-  if (seed !== null) fields.seed = /^[0-9]+$/.test(seed) ? String(BigInt(seed)) : JSON.stringify(seed);
-  return fields;
-}
-
-function jsonText(fields) {
-  return `{${Object.entries(fields).map(([name, text]) => `"${name}": ${text}`).join(", ")}}`;
-}
-
-/** One word of a shell. */
-function quoted(text) {
-  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-function curlOf(settings) {
-  const key = sessionStorage.getItem(KEY) ? ' \\\n  -H "X-Api-Key: $SSD1B_KEY"' : "";
-  const address = new URL("generate-image", document.baseURI).href;
-  const json = jsonText(fieldsOf(settings, model?.defaults ?? { negative_prompt: null }));
-  return `curl --fail-with-body --json ${quoted(json)} \\\n  -H 'Accept: image/png'${key} \\\n` +
-    `  ${quoted(address)} -o picture.png`;
-}
-
 /** What follows from the settings: which fields are open, how many steps there may be, the command. */
 function showSettings() {
   at("negative_prompt").disabled = !at("uses_negative").checked;
   at("seed").disabled = at("random_seed").checked;
   const steps = model?.limits.steps;
   if (steps) limit("steps", steps.per_scheduler?.[at("scheduler").value] ?? steps);
-  at("curl").textContent = curlOf(settingsNow());
+  const fields = fieldsOf(settingsNow(), model?.defaults ?? { negative_prompt: null });
+  const address = new URL("generate-image", document.baseURI).href;
+  at("curl").textContent = curlOf(jsonText(fields), address, sessionStorage.getItem(KEY) !== null);
 }
 
 function limit(name, { minimum, maximum, multiple_of: multiple }) {
@@ -158,15 +96,15 @@ function limit(name, { minimum, maximum, multiple_of: multiple }) {
 
 function takeModel(entry) {
   const before = settingsNow();
-  const isFirst = model === null;
+  if (model === null) before.negative_prompt ??= entry.defaults.negative_prompt;
+  for (const name of ["scheduler", ...NUMBERS]) before[name] ||= entry.defaults[name];
   model = entry;
   at("model").textContent = `${entry.id} (${entry.type}), ${entry.dtype} on ${entry.device}`;
   document.title = `${entry.id} - ssd1b-server`;
   for (const name of NUMBERS) limit(name, entry.limits[name]);
   at("scheduler").replaceChildren(...entry.schedulers.map((name) => new Option(name, name)));
-  const { prompt, seed } = before;
-  const negative = before.negative_prompt ?? entry.defaults.negative_prompt;
-  fill(isFirst ? { ...entry.defaults, prompt, seed, negative_prompt: negative } : before);
+  at("previews_choice").hidden = !entry.limits.previews;
+  fill(before);
 }
 
 // ---- What the page says
@@ -192,12 +130,6 @@ function complain(error) {
 function forgetComplaint() {
   at("notice").hidden = true;
   for (const field of at("settings").elements) field.removeAttribute("aria-invalid");
-}
-
-function about(ms) {
-  if (!ms) return "";
-  const seconds = Math.ceil(ms / 1000);
-  return seconds <= 90 ? `, about ${seconds} s` : `, about ${Math.ceil(seconds / 60)} min`;
 }
 
 function tell({ position, eta_ms: eta }) {
@@ -230,7 +162,9 @@ function factsOf({ settings, seconds }) {
 
 function show(picture) {
   const { settings } = picture;
+  shown = picture;
   Object.assign(at("picture"), { src: picture.url, alt: settings.prompt });
+  for (const side of ["width", "height"]) at("picture").removeAttribute(side);
   at("facts").textContent = factsOf(picture);
   at("warnings").textContent = picture.warnings.map((each) => each.message).join("; ");
   Object.assign(at("download"), { href: picture.url, download: `${picture.name}-${settings.seed}.png` });
@@ -302,14 +236,15 @@ async function follow(job, settings) {
       say(`Step ${data.step} of ${data.steps}${about(data.eta_ms)}`);
     }
   }
-  throw new Refusal(0, { message: "the job's events ended before the job" });
 }
 
 async function make() {
   const settings = settingsNow();
   for (const name of ["scheduler", ...NUMBERS]) settings[name] ||= String(model.defaults[name]);
   const fields = { ...fieldsOf(settings, model.defaults), response_format: '"b64_json"' };
-  if (model.limits.previews) fields.previews = String(model.limits.previews.maximum);
+  if (model.limits.previews && at("previews").checked) {
+    fields.previews = String(model.limits.previews.maximum);
+  }
   forgetComplaint();
   setBusy(true);
   say("Sending …");
@@ -324,20 +259,19 @@ async function make() {
     if (event === "failed") throw new Refusal(500, data.error);
     if (event === "succeeded") {
       const picture = await pictureOf(job.id, settings);
-      at("picture").removeAttribute("width");
-      at("picture").removeAttribute("height");
       show(picture);
       keep(picture);
-      at("seed").value = picture.settings.seed;
+      if (at("random_seed").checked) at("seed").value = picture.settings.seed;
     }
-    say(event === "cancelled" ? "Cancelled." : "");
+    say(event === "cancelled" ? "Cancelled." : "Done.");
   } catch (error) {
     say("");
     if (!running?.stop.signal.aborted) complain(error);
   } finally {
     running = null;
     setBusy(false);
-    if (gallery.length > 0 && at("picture").src !== gallery[0].url) show(gallery[0]);
+    if (shown) show(shown); // where a preview stands still
+    at("result").hidden = !shown;
   }
 }
 
@@ -359,13 +293,12 @@ async function loadModel() {
     try {
       const list = await (await ask("v1/models")).json();
       takeModel(list.data[0]);
-      at("key_form").hidden = true;
       forgetComplaint();
       at("make").disabled = running !== null;
       return say("Ready.");
     } catch (error) {
       if (error.status === 401) return say("");
-      const isLoading = error.status === 503;
+      const isLoading = error.code === "not_ready";
       say(isLoading ? `The model is being loaded: ${error.message}. Trying again …` : "Trying again …");
       if (!isLoading) complain(error);
       waitS = error.retryAfterS ?? waitS;
@@ -399,6 +332,7 @@ at("key_form").addEventListener("submit", (event) => {
   event.preventDefault();
   sessionStorage.setItem(KEY, at("key").value);
   at("key").value = "";
+  at("key_form").hidden = true; // shown again where it is not taken
   loadModel();
 });
 at("cancel").addEventListener("click", cancel);

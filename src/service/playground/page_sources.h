@@ -4,9 +4,10 @@
 
 namespace ssd1b {
 
-/// page.html, page.css and page.js as they were when this was built.
+/// The files of these names as they were when this was built.
 std::string_view page_html();
 std::string_view page_css();
+std::string_view requests_js();
 std::string_view page_js();
 
 }  // namespace ssd1b

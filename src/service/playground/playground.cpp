@@ -34,11 +34,12 @@ void fill_in(std::string& html, std::string_view mark, std::string_view text) {
 PlaygroundPage made_page() {
   PlaygroundPage page;
   page.html = page_html();
+  const std::string script = std::string(requests_js()).append(page_js());
   fill_in(page.html, "/* page.css */", page_css());
-  fill_in(page.html, "/* page.js */", page_js());
+  fill_in(page.html, "/* requests.js, page.js */", script);
   // Pictures are blobs, previews and the icon data. Prompts are other people's text: Trusted Types
   // keep the script from ever making markup or code of one.
-  page.content_security_policy = "default-src 'none'; script-src " + hash_source(page_js()) +
+  page.content_security_policy = "default-src 'none'; script-src " + hash_source(script) +
                                  "; style-src " + hash_source(page_css()) +
                                  "; img-src blob: data:; connect-src 'self'; base-uri 'none'; "
                                  "form-action 'none'; frame-ancestors 'none'; "
