@@ -113,23 +113,34 @@ function say(text) {
   at("status").textContent = text;
 }
 
+const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1);
+
 /** An error in words, at the field that it names. */
 function complain(error) {
   const isOurs = error instanceof Refusal;
   const id = error.status >= 500 && error.requestId ? ` (request ${error.requestId})` : "";
-  const words = isOurs ? error.message + id : `The server cannot be reached: ${error.message}`;
-  at("notice").textContent = words.charAt(0).toUpperCase() + words.slice(1);
+  at("notice").textContent = isOurs
+    ? sentence(error.message) + id
+    : `The server cannot be reached: ${error.message}`;
   at("notice").hidden = false;
   const field = isOurs && error.param ? at(error.param) : null;
   if (field?.form === at("settings")) {
     field.setAttribute("aria-invalid", "true");
-    field.focus();
+    field.setCustomValidity(at("notice").textContent);
+    field.reportValidity(); // goes there and says so there too
+  } else {
+    at("notice").scrollIntoView({ block: "nearest" });
   }
+}
+
+function forgetFault(field) {
+  field.removeAttribute("aria-invalid");
+  field.setCustomValidity("");
 }
 
 function forgetComplaint() {
   at("notice").hidden = true;
-  for (const field of at("settings").elements) field.removeAttribute("aria-invalid");
+  for (const field of at("settings").elements) forgetFault(field);
 }
 
 function tell({ position, eta_ms: eta }) {
@@ -248,6 +259,7 @@ async function make() {
   forgetComplaint();
   setBusy(true);
   say("Sending …");
+  at("status").scrollIntoView({ block: "nearest" }); // on a phone it is below the form
   try {
     const headers = { "Content-Type": "application/json" };
     const reply = await ask("v1/jobs", { method: "POST", headers, body: jsonText(fields) });
@@ -261,6 +273,7 @@ async function make() {
       const picture = await pictureOf(job.id, settings);
       show(picture);
       keep(picture);
+      at("result").scrollIntoView({ block: "nearest" });
       if (at("random_seed").checked) at("seed").value = picture.settings.seed;
     }
     say(event === "cancelled" ? "Cancelled." : "Done.");
@@ -299,7 +312,7 @@ async function loadModel() {
     } catch (error) {
       if (error.status === 401) return say("");
       const isLoading = error.code === "not_ready";
-      say(isLoading ? `The model is being loaded: ${error.message}. Trying again …` : "Trying again …");
+      say(isLoading ? `${sentence(error.message)}. Trying again …` : "Trying again …");
       if (!isLoading) complain(error);
       waitS = error.retryAfterS ?? waitS;
     }
@@ -321,7 +334,7 @@ at("settings").addEventListener("submit", (event) => {
   if (model && !at("make").disabled) make();
 });
 at("settings").addEventListener("input", (event) => {
-  event.target.removeAttribute("aria-invalid");
+  for (const field of at("settings").elements) forgetFault(field);
   at("copied").textContent = "";
   showSettings();
 });
