@@ -157,7 +157,7 @@ function askForKey(refusal) {
 }
 
 function setBusy(isBusy) {
-  at("make").disabled = isBusy;
+  at("make").setAttribute("aria-disabled", isBusy); // and not disabled: it would lose the focus
   at("cancel").hidden = !isBusy;
   at("cancel").disabled = isBusy; // until there is a job
   at("progress").hidden = true;
@@ -307,7 +307,7 @@ async function loadModel() {
       const list = await (await ask("v1/models")).json();
       takeModel(list.data[0]);
       forgetComplaint();
-      at("make").disabled = running !== null;
+      if (running === null) setBusy(false);
       return say("Ready.");
     } catch (error) {
       if (error.status === 401) return say("");
@@ -331,7 +331,7 @@ async function copy() {
 
 at("settings").addEventListener("submit", (event) => {
   event.preventDefault();
-  if (model && !at("make").disabled) make();
+  if (at("make").getAttribute("aria-disabled") === "false") make();
 });
 at("settings").addEventListener("input", (event) => {
   for (const field of at("settings").elements) forgetFault(field);

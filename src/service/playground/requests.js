@@ -68,5 +68,5 @@ function curlOf(json, address, needsKey) {
 function about(ms) {
   if (!ms) return "";
   const seconds = Math.ceil(ms / 1000);
-  return seconds <= 90 ? `, about ${seconds} s` : `, about ${Math.ceil(seconds / 60)} min`;
+  return seconds <= 90 ? `, about ${seconds} s left` : `, about ${Math.ceil(seconds / 60)} min left`;
 }
