@@ -230,7 +230,8 @@ def test_health_check_command(start):
 
     good = subprocess.run([SERVER, "--healthcheck", server.url], capture_output=True, text=True, timeout=20)
     path = subprocess.run([SERVER, "--healthcheck", server.url + "/readyz"], capture_output=True, timeout=20)
-    query = subprocess.run([SERVER, "--healthcheck", server.url + "?x=1"], capture_output=True, timeout=20)
+    no_path = [subprocess.run([SERVER, "--healthcheck", server.url + query], capture_output=True, timeout=20)
+               for query in ("/", "?x=1", "/?x=1")]
     missing = subprocess.run([SERVER, "--healthcheck", server.url + "/none"], capture_output=True, timeout=20)
     no_port = [subprocess.run([SERVER, "--healthcheck", f"http://127.0.0.1:{port}"], capture_output=True, timeout=20)
                for port in (0, 65536, 70000)]
@@ -239,7 +240,10 @@ def test_health_check_command(start):
 
     assert good.returncode == 0 and good.stderr == ""
     assert path.returncode == 0
-    assert missing.returncode == query.returncode == 1  # nothing is at / for a GET
+    assert [each.returncode for each in no_path] == [0, 0, 0]
+    assert "path=/ " not in server.text_of_log()  # the page says nothing of health
+    assert server.text_of_log().count("path=/healthz ") == 4
+    assert missing.returncode == 1
     assert [each.returncode for each in no_port] == [1, 64, 64]
     assert all(len(each.stderr.splitlines()) == 1 for each in no_port)
     assert dead.returncode == 1 and len(dead.stderr.splitlines()) == 1

@@ -70,7 +70,7 @@ TEST(Routes, TheDocumentTellsOfClientsThatCloseTheirSendingSide) {
   EXPECT_FALSE(document["paths"]["/v1/jobs"]["post"]["responses"].contains("499"));
 }
 
-TEST(Routes, OnlyHealthAndTheDocumentNeedNoKey) {
+TEST(Routes, OnlyThePageHealthAndTheDocumentNeedNoKey) {
   TestService service;
 
   std::set<std::string> open;
@@ -78,8 +78,8 @@ TEST(Routes, OnlyHealthAndTheDocumentNeedNoKey) {
     if (!route.needs_key) open.insert(route.method + " " + route.pattern);
   }
 
-  EXPECT_EQ(open, (std::set<std::string>{"GET /healthz", "GET /ping", "GET /readyz", "GET /health",
-                                         "GET /openapi.json"}));
+  EXPECT_EQ(open, (std::set<std::string>{"GET /", "GET /healthz", "GET /ping", "GET /readyz",
+                                         "GET /health", "GET /openapi.json"}));
 }
 
 TEST(Routes, RequestsForPicturesBeforeTheModelIsLoadedSayWhenToComeBack) {

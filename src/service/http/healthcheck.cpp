@@ -17,7 +17,9 @@ constexpr time_t kTimeoutS = 4;
 bool healthcheck(const std::string& url) {
   const std::string scheme = "http://";
   const std::size_t path_begin = std::min(url.find_first_of("/?", scheme.size()), url.size());
-  const std::string path = (url[path_begin] == '?' ? "/" : "") + url.substr(path_begin);
+  const std::size_t path_end = std::min(url.find('?', path_begin), url.size());
+  const std::string path = url.substr(path_begin, path_end - path_begin);
+  const std::string query = url.substr(path_end);
   if (url.compare(0, scheme.size(), scheme) != 0 ||
       !is_host(url.substr(scheme.size(), path_begin - scheme.size()))) {
     throw Error(ErrorCode::Usage,
@@ -28,7 +30,8 @@ bool healthcheck(const std::string& url) {
   client.set_connection_timeout(kTimeoutS);
   client.set_read_timeout(kTimeoutS);
   client.set_write_timeout(kTimeoutS);
-  const auto result = client.Get(path.empty() || path == "/" ? "/healthz" : path);
+  // At / is the page, which is there however the service fares.
+  const auto result = client.Get((path.empty() || path == "/" ? "/healthz" : path) + query);
   return result && result->status == 200;
 }
 

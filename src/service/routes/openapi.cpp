@@ -109,6 +109,9 @@ Json picture_paths() {
   const Json root = with_body(
       operation("textToImage", "Hugging Face's shape", responses("200", bytes, picture_errors())),
       "HuggingFaceRequest");
+  const Json page = without_key(
+      operation("getPlayground", "The playground page",
+                responses("200", answer("The page", {{"text/html", Json::object()}}), {})));
   const Json by_name = with_parameter(
       with_body(operation("textToImageByModel", "Hugging Face's shape; the name may hold slashes",
                           responses("200", bytes, errors)),
@@ -130,7 +133,7 @@ Json picture_paths() {
   return {{"/generate-image", {{"post", generate}}},
           {"/v1/images/generations", {{"post", openai}}},
           {"/v1/images/{id}/content", {{"get", content}}},
-          {"/", {{"post", root}}},
+          {"/", {{"get", page}, {"post", root}}},
           {"/models/{name}", {{"post", by_name}}},
           {"/v1/ssd-1b", {{"post", segmind}}}};
 }

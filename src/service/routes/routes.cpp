@@ -5,6 +5,7 @@
 #include "logging/log.h"
 #include "service/dialects/dialect.h"
 #include "service/dialects/write_json.h"
+#include "service/playground/playground.h"
 #include "service/routes/job_routes.h"
 #include "service/routes/link_store.h"
 #include "service/routes/make_pictures.h"
@@ -87,7 +88,8 @@ std::vector<Route> state_routes(const Shared& service) {
   };
   constexpr bool kNoKey = false;
   constexpr bool kManagement = true;
-  return {{"GET", "/healthz", live, kNoKey, kManagement},
+  return {{"GET", "/", [](const HttpRequest&) { return get_playground(); }, kNoKey},
+          {"GET", "/healthz", live, kNoKey, kManagement},
           {"GET", "/ping", live, kNoKey, kManagement},
           {"GET", "/readyz", ready, kNoKey, kManagement},
           {"GET", "/health", ready, kNoKey, kManagement},
