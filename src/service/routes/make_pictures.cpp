@@ -16,19 +16,6 @@ namespace {
 // More than a request with two whole prompts; reading it takes milliseconds.
 constexpr std::size_t kLargeBodyBytes = 32 * 1024;
 
-/// Blocks until all have ended; throws once the client is gone, which ends them.
-void wait_for(Dispatcher& dispatcher, const std::vector<std::shared_ptr<Job>>& jobs,
-              const HttpRequest& http) {
-  for (const std::shared_ptr<Job>& job : jobs) {
-    while (!job->wait_until(Clock::now() + kClientPoll)) {
-      if (!http.is_client_gone || !http.is_client_gone()) continue;
-      const JobFault gone{ErrorCode::Cancelled, "the client went away", 0};
-      for (const std::shared_ptr<Job>& each : jobs) dispatcher.cancel(*each, gone);
-      throw Error(gone.code, gone.message);
-    }
-  }
-}
-
 /// The Accept header; several of them are one list.
 std::string accept_of(const HttpRequest& http) {
   std::string value;
@@ -64,6 +51,19 @@ JobTicket ticket_of(const ImageRequest& request, const HttpRequest& http) {
           std::string(traceparent_of(http.headers))};
 }
 
+void wait_for_pictures(Dispatcher& dispatcher, const std::vector<std::shared_ptr<Job>>& jobs,
+                       const HttpRequest& http, const std::function<void()>& meanwhile) {
+  for (const std::shared_ptr<Job>& job : jobs) {
+    while (!job->wait_until(Clock::now() + kClientPoll)) {
+      if (meanwhile) meanwhile();
+      if (!http.is_client_gone || !http.is_client_gone()) continue;
+      const JobFault gone{ErrorCode::Cancelled, "the client went away", 0};
+      for (const std::shared_ptr<Job>& each : jobs) dispatcher.cancel(*each, gone);
+      throw Error(gone.code, gone.message);
+    }
+  }
+}
+
 void throw_fault(const JobFault& fault) {
   if (fault.retry_after_s > 0) throw Refusal(fault.code, fault.message, fault.retry_after_s);
   throw Error(fault.code, fault.message);
@@ -92,7 +92,7 @@ HttpReply make_pictures(const Service& service, const Dialect& dialect, const Ht
   if (request.is_streamed) {
     return stream_picture(service, dialect, std::move(request), jobs.front(), http);
   }
-  wait_for(service.dispatcher(), jobs, http);
+  wait_for_pictures(service.dispatcher(), jobs, http);
   std::vector<GeneratedImage> pictures = take_pictures(jobs);
   return picture_reply(service, dialect, request, pictures, ReplyTo::PictureRequest, http);
 }

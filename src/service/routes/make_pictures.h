@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -23,6 +24,11 @@ ImageRequest read_request(const Service& service, const Dialect& dialect, const 
 
 /// Who asks, until when, and how it calls the number of its pictures.
 JobTicket ticket_of(const ImageRequest& request, const HttpRequest& http);
+
+/// Blocks until all have ended, and calls `meanwhile` (where it is one) every few milliseconds.
+/// Throws Error(Cancelled) once the client is gone, which ends them.
+void wait_for_pictures(Dispatcher& dispatcher, const std::vector<std::shared_ptr<Job>>& jobs,
+                       const HttpRequest& http, const std::function<void()>& meanwhile = {});
 
 /// The ended jobs' pictures, moved out. Throws the first fault among them.
 std::vector<GeneratedImage> take_pictures(const std::vector<std::shared_ptr<Job>>& jobs);

@@ -1,0 +1,188 @@
+#include "service/routes/automatic1111_routes.h"
+
+#include <optional>
+#include <utility>
+
+#include "service/dialects/automatic1111.h"
+#include "service/dialects/model_names.h"
+#include "service/dialects/sampler_names.h"
+#include "service/dialects/shown_text.h"
+#include "service/dialects/write_json.h"
+#include "service/image_files/base64.h"
+#include "service/image_files/png_text.h"
+#include "service/routes/automatic1111_documents.h"
+#include "service/routes/make_pictures.h"
+#include "service/routes/picture_reply.h"
+#include "service/routes/require_json.h"
+#include "service/routes/running_requests.h"
+
+namespace ssd1b {
+namespace {
+
+HttpReply json_reply(const Json& body) {
+  HttpReply reply;
+  reply.body = json_text(body);
+  return reply;
+}
+
+/// The pictures of an interrupted request's ended jobs, moved out, beside the requests for them;
+/// those that were never begun are left out. Throws what made a picture fail.
+std::vector<GeneratedImage> take_made(const std::vector<std::shared_ptr<Job>>& jobs,
+                                      std::vector<GenerationRequest>& made) {
+  std::vector<GeneratedImage> pictures;
+  for (const std::shared_ptr<Job>& job : jobs) {
+    auto result = job->take_result();
+    if (auto* picture = std::get_if<GeneratedImage>(&result)) {
+      pictures.push_back(std::move(*picture));
+      made.push_back(job->request());
+    } else if (const auto& fault = std::get<JobFault>(result); fault.code != ErrorCode::Cancelled) {
+      throw_fault(fault);
+    }
+  }
+  return pictures;
+}
+
+/// The reply of a request that was interrupted before any of its pictures began.
+HttpReply no_pictures_reply(const Service& service, const ImageRequest& request,
+                            const RunningRequest& running) {
+  PictureReply nothing;
+  nothing.created_at_s = running.began_at_s();
+  nothing.model = service.rules().model_names.front();
+  return json_reply(automatic1111_reply(request, nothing));
+}
+
+HttpReply post_txt2img(const Service& service, const HttpRequest& http) {
+  const Dialect& dialect = automatic1111_dialect();
+  ImageRequest request = read_request(service, dialect, http);
+  const auto jobs = service.dispatcher().submit(request.pictures, ticket_of(request, http));
+  const auto running = service.running().add(http.client, jobs);
+  wait_for_pictures(service.dispatcher(), jobs, http,
+                    [&] { running->keep_interrupted(service.dispatcher()); });
+  std::vector<GeneratedImage> pictures;
+  if (running->is_interrupted()) {
+    std::vector<GenerationRequest> made;
+    pictures = take_made(jobs, made);
+    if (made.empty()) return no_pictures_reply(service, request, *running);
+    request.pictures = std::move(made);
+  } else {
+    pictures = take_pictures(jobs);
+  }
+  return picture_reply(service, dialect, request, pictures, ReplyTo::PictureRequest, http);
+}
+
+HttpReply post_interrupt(const Service& service, const HttpRequest& http) {
+  for (const auto& each : service.running().of(http.client)) each->interrupt(service.dispatcher());
+  return json_reply(Json::object());
+}
+
+HttpReply post_skip(const Service& service, const HttpRequest& http) {
+  for (const auto& each : service.running().of(http.client)) each->skip(service.dispatcher());
+  return json_reply(nullptr);
+}
+
+HttpReply get_progress(const Service& service, const HttpRequest& http) {
+  return json_reply(progress_document(service.running().of(http.client), service.dispatcher()));
+}
+
+/// One server has one model and no settings that a client changes: what is in force may be set.
+HttpReply post_options(const Service& service, const HttpRequest& http) {
+  require_json(http);
+  const Json body = parse_json(http.body);
+  if (!body.is_object()) {
+    throw Error(ErrorCode::InvalidValue, "the body must be a JSON object of settings");
+  }
+  const Json options = options_document(service.rules());
+  for (const auto& [name, value] : body.items()) {
+    if (name == "sd_model_checkpoint" && value.is_string()) {
+      check_model_name(value.get<std::string>(), name, service.rules());
+    } else if (!options.contains(name)) {
+      const std::string key = shown(name);
+      throw Error(ErrorCode::NotSupported, key + " is no setting of this server", key);
+    } else if (value != options[name]) {
+      throw Error(ErrorCode::NotSupported,
+                  name + " is set for all clients and stays " + options[name].dump(), name);
+    }
+  }
+  return json_reply(nullptr);
+}
+
+/// The file that an `image` holds: Base64, or a data URL of it.
+std::string read_image(const FieldReader& fields) {
+  const std::optional<std::string> text = fields.text("image");
+  if (!text) throw Error(ErrorCode::MissingField, "image must be given", "image");
+  std::string_view encoded = *text;
+  if (encoded.substr(0, 5) == "data:") {
+    const std::size_t comma = encoded.find(',');
+    encoded.remove_prefix(comma == std::string_view::npos ? encoded.size() : comma + 1);
+  }
+  const std::optional<std::string> file = bytes_of_base64(encoded);
+  if (!file) {
+    throw Error(ErrorCode::InvalidValue, "image must be a PNG file in Base64, got other signs",
+                "image");
+  }
+  return *file;
+}
+
+HttpReply post_png_info(const Service&, const HttpRequest& http) {
+  static const FieldNames kFields = {{{"image", {"image"}}}};
+  require_json(http);
+  Json body = parse_json(http.body);
+  if (body.is_object()) {
+    Json known = Json::object();
+    if (body.contains("image")) known["image"] = std::move(body["image"]);
+    body = std::move(known);  // others are ignored, as everywhere in this dialect
+  }
+  const std::string file = read_image(FieldReader(body, kFields, http.body));
+  std::string info;
+  Json items = Json::object();
+  try {
+    for (auto& [keyword, text] : read_png_text(file)) {
+      if (keyword == "parameters") {
+        info = std::move(text);
+      } else {
+        items[keyword] = std::move(text);
+      }
+    }
+  } catch (const Error& error) {
+    throw Error(error.code(), std::string("image: ") + error.what(), "image");
+  }
+  return json_reply({{"info", info}, {"items", items}, {"parameters", Json::object()}});
+}
+
+}  // namespace
+
+std::vector<Route> automatic1111_routes(const std::shared_ptr<const Service>& service) {
+  const auto with = [service](HttpReply (*handler)(const Service&, const HttpRequest&)) {
+    return [service, handler](const HttpRequest& http) { return handler(*service, http); };
+  };
+  const auto of_model = [service](Json (*document)(const ModelInfo&)) {
+    return
+        [service, document](const HttpRequest&) { return json_reply(document(*service->model())); };
+  };
+  const auto of_rules = [service](Json (*document)(const RequestRules&)) {
+    return
+        [service, document](const HttpRequest&) { return json_reply(document(service->rules())); };
+  };
+  const auto always = [](const Json& body) {
+    return [body](const HttpRequest&) { return json_reply(body); };
+  };
+  Route txt2img{"POST", "/sdapi/v1/txt2img", with(post_txt2img)};
+  txt2img.makes_pictures = true;
+  return {
+      txt2img,
+      {"POST", "/sdapi/v1/interrupt", with(post_interrupt)},
+      {"POST", "/sdapi/v1/skip", with(post_skip)},
+      {"POST", "/sdapi/v1/options", with(post_options)},
+      {"POST", "/sdapi/v1/png-info", with(post_png_info)},
+      {"GET", "/sdapi/v1/progress", with(get_progress)},
+      {"GET", "/sdapi/v1/options", of_rules(options_document)},
+      {"GET", "/sdapi/v1/sd-models", of_rules(sd_models_document)},
+      {"GET", "/sdapi/v1/samplers", of_model(samplers_document)},
+      {"GET", "/sdapi/v1/schedulers", of_model(schedulers_document)},
+      {"GET", "/sdapi/v1/memory", [](const HttpRequest&) { return json_reply(memory_document()); }},
+      {"GET", "/sdapi/v1/loras", always(Json::array())},
+      {"GET", "/sdapi/v1/upscalers", always(upscalers_document())},
+      {"GET", "/sdapi/v1/cmd-flags", always({{"api", true}, {"nowebui", true}})}};
+}
+
+}  // namespace ssd1b
