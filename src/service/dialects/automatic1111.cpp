@@ -16,18 +16,6 @@ namespace {
 
 constexpr int kMostAnything = 1 << 20;  // of numbers whose worth does not matter
 
-/// An object with the known ones of its fields: the others are ignored, in this dialect alone.
-Json only_known(const Json& object, const FieldNames& names) {
-  if (!object.is_object()) return object;  // FieldReader says what is wrong
-  Json known = Json::object();
-  for (const Field& field : names.known) {
-    for (const std::string& name : field.names) {
-      if (const auto found = object.find(name); found != object.end()) known[name] = *found;
-    }
-  }
-  return known;
-}
-
 [[noreturn]] void refuse(const FieldReader& fields, const std::string& field,
                          const std::string& must) {
   throw Error(ErrorCode::NotSupported,
@@ -195,6 +183,17 @@ Json translated(Json body, const std::string& scheduler, std::int64_t count) {
 }
 
 }  // namespace
+
+Json only_known(const Json& object, const FieldNames& names) {
+  if (!object.is_object()) return object;  // FieldReader says what is wrong
+  Json known = Json::object();
+  for (const Field& field : names.known) {
+    for (const std::string& name : field.names) {
+      if (const auto found = object.find(name); found != object.end()) known[name] = *found;
+    }
+  }
+  return known;
+}
 
 const FieldNames& automatic1111_fields() {
   constexpr bool kNullIsAbsent = true;

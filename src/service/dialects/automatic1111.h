@@ -14,6 +14,10 @@ const FieldNames& automatic1111_fields();
 /// Those of its `override_settings`.
 const FieldNames& automatic1111_settings();
 
+/// An object with the known ones of its fields: the others are ignored, in this dialect alone. What
+/// is no object stays as it is.
+Json only_known(const Json& object, const FieldNames& names);
+
 /// Reads the body of POST /sdapi/v1/txt2img. What is absent is the model's own default, not
 /// Automatic1111's, which no model of few steps could use. A field that asks for what would make
 /// another picture (a second pass, a script, a LoRA in the prompt) is Error(NotSupported); else

@@ -13,7 +13,6 @@
 #include "service/routes/automatic1111_documents.h"
 #include "service/routes/make_pictures.h"
 #include "service/routes/picture_reply.h"
-#include "service/routes/require_json.h"
 #include "service/routes/running_requests.h"
 
 namespace ssd1b {
@@ -56,8 +55,7 @@ HttpReply post_txt2img(const Service& service, const HttpRequest& http) {
   ImageRequest request = read_request(service, dialect, http);
   const auto jobs = service.dispatcher().submit(request.pictures, ticket_of(request, http));
   const auto running = service.running().add(http.client, jobs);
-  wait_for_pictures(service.dispatcher(), jobs, http,
-                    [&] { running->keep_interrupted(service.dispatcher()); });
+  wait_for_pictures(service.dispatcher(), jobs, http);
   std::vector<GeneratedImage> pictures;
   if (running->is_interrupted()) {
     std::vector<GenerationRequest> made;
@@ -85,16 +83,14 @@ HttpReply get_progress(const Service& service, const HttpRequest& http) {
 }
 
 /// One server has one model and no settings that a client changes: what is in force may be set.
-HttpReply post_options(const Service& service, const HttpRequest& http) {
-  require_json(http);
-  const Json body = parse_json(http.body);
-  if (!body.is_object()) {
+void check_options(const Json& settings, const RequestRules& rules) {
+  if (!settings.is_object()) {
     throw Error(ErrorCode::InvalidValue, "the body must be a JSON object of settings");
   }
-  const Json options = options_document(service.rules());
-  for (const auto& [name, value] : body.items()) {
+  const Json options = options_document(rules);
+  for (const auto& [name, value] : settings.items()) {
     if (name == "sd_model_checkpoint" && value.is_string()) {
-      check_model_name(value.get<std::string>(), name, service.rules());
+      check_model_name(value.get<std::string>(), name, rules);
     } else if (!options.contains(name)) {
       const std::string key = shown(name);
       throw Error(ErrorCode::NotSupported, key + " is no setting of this server", key);
@@ -103,11 +99,21 @@ HttpReply post_options(const Service& service, const HttpRequest& http) {
                   name + " is set for all clients and stays " + options[name].dump(), name);
     }
   }
+}
+
+HttpReply post_options(const Service& service, const HttpRequest& http) {
+  const RequestRules& rules = service.rules();
+  read_body(service, http, rules.request_timeout,
+            [&](const Json& body) { check_options(body, rules); });
   return json_reply(nullptr);
 }
 
-/// The file that an `image` holds: Base64, or a data URL of it.
-std::string read_image(const FieldReader& fields) {
+/// The file that `image` holds: Base64, or a data URL of it. Other fields are ignored, as
+/// everywhere in this dialect.
+std::string read_image(const Json& body, std::string_view text_of_body) {
+  static const FieldNames kFields = {{{"image", {"image"}}}};
+  const Json known = only_known(body, kFields);
+  const FieldReader fields(known, kFields, text_of_body);
   const std::optional<std::string> text = fields.text("image");
   if (!text) throw Error(ErrorCode::MissingField, "image must be given", "image");
   std::string_view encoded = *text;
@@ -123,28 +129,26 @@ std::string read_image(const FieldReader& fields) {
   return *file;
 }
 
-HttpReply post_png_info(const Service&, const HttpRequest& http) {
-  static const FieldNames kFields = {{{"image", {"image"}}}};
-  require_json(http);
-  Json body = parse_json(http.body);
-  if (body.is_object()) {
-    Json known = Json::object();
-    if (body.contains("image")) known["image"] = std::move(body["image"]);
-    body = std::move(known);  // others are ignored, as everywhere in this dialect
-  }
-  const std::string file = read_image(FieldReader(body, kFields, http.body));
-  std::string info;
-  Json items = Json::object();
+PngText read_text_of(const std::string& file) {
   try {
-    for (auto& [keyword, text] : read_png_text(file)) {
-      if (keyword == "parameters") {
-        info = std::move(text);
-      } else {
-        items[keyword] = std::move(text);
-      }
-    }
+    return read_png_text(file);
   } catch (const Error& error) {
     throw Error(error.code(), std::string("image: ") + error.what(), "image");
+  }
+}
+
+HttpReply post_png_info(const Service& service, const HttpRequest& http) {
+  std::string file;
+  read_body(service, http, service.rules().request_timeout,
+            [&](const Json& body) { file = read_image(body, http.body); });
+  std::string info;
+  Json items = Json::object();
+  for (auto& [keyword, text] : read_text_of(file)) {
+    if (keyword == "parameters") {
+      info = std::move(text);
+    } else {
+      items[keyword] = std::move(text);
+    }
   }
   return json_reply({{"info", info}, {"items", items}, {"parameters", Json::object()}});
 }

@@ -27,6 +27,17 @@ std::string accept_of(const HttpRequest& http) {
 
 }  // namespace
 
+void read_body(const Service& service, const HttpRequest& http, std::chrono::milliseconds timeout,
+               const std::function<void(const Json&)>& read) {
+  require_json(http);
+  const auto parse = [&] { read(parse_json(http.body)); };
+  if (http.body.size() < kLargeBodyBytes) {
+    parse();
+  } else {
+    service.parsing().run([&] { check_still_wanted(http, timeout); }, parse);
+  }
+}
+
 ImageRequest read_request(const Service& service, const Dialect& dialect, const HttpRequest& http,
                           const std::string& path_model) {
   require_json(http);
@@ -34,15 +45,9 @@ ImageRequest read_request(const Service& service, const Dialect& dialect, const 
   const RequestContext context{accept_of(http), path_model, http.body};
   ImageRequest request;
   const RequestRules rules = service.rules(*model);
-  const auto parse = [&] {
-    request = dialect.parse(parse_json(http.body), context, *model, rules);
-  };
-  if (http.body.size() < kLargeBodyBytes) {
-    parse();
-  } else {
-    // What the body itself says of its timeout is not known yet.
-    service.parsing().run([&] { check_still_wanted(http, rules.request_timeout); }, parse);
-  }
+  // What the body itself says of its timeout is not known yet.
+  read_body(service, http, rules.request_timeout,
+            [&](const Json& body) { request = dialect.parse(body, context, *model, rules); });
   return request;
 }
 
@@ -52,10 +57,9 @@ JobTicket ticket_of(const ImageRequest& request, const HttpRequest& http) {
 }
 
 void wait_for_pictures(Dispatcher& dispatcher, const std::vector<std::shared_ptr<Job>>& jobs,
-                       const HttpRequest& http, const std::function<void()>& meanwhile) {
+                       const HttpRequest& http) {
   for (const std::shared_ptr<Job>& job : jobs) {
     while (!job->wait_until(Clock::now() + kClientPoll)) {
-      if (meanwhile) meanwhile();
       if (!http.is_client_gone || !http.is_client_gone()) continue;
       const JobFault gone{ErrorCode::Cancelled, "the client went away", 0};
       for (const std::shared_ptr<Job>& each : jobs) dispatcher.cancel(*each, gone);

@@ -23,10 +23,6 @@ void RunningRequest::skip(Dispatcher& dispatcher) {
   end_jobs(dispatcher, Waiting::Stay);
 }
 
-void RunningRequest::keep_interrupted(Dispatcher& dispatcher) {
-  if (is_interrupted_) end_jobs(dispatcher, Waiting::End);
-}
-
 void RunningRequest::end_jobs(Dispatcher& dispatcher, Waiting waiting) {
   for (const std::shared_ptr<Job>& job : jobs_) {
     const JobState state = job->status().state;

@@ -30,9 +30,6 @@ class RunningRequest {
   bool is_interrupted() const { return is_interrupted_; }
   bool is_skipped() const { return is_skipped_; }
 
-  /// To be called now and then: a worker may have died meanwhile, and its pictures begin again.
-  void keep_interrupted(Dispatcher& dispatcher);
-
  private:
   enum class Waiting { Stay, End };
   void end_jobs(Dispatcher& dispatcher, Waiting waiting);
