@@ -24,30 +24,26 @@ HttpReply json_reply(const Json& body) {
   return reply;
 }
 
-/// The pictures of an interrupted request's ended jobs, moved out, beside the requests for them;
-/// those that were never begun are left out. Throws what made a picture fail.
-std::vector<GeneratedImage> take_made(const std::vector<std::shared_ptr<Job>>& jobs,
-                                      std::vector<GenerationRequest>& made) {
+/// What was made of an interrupted request, and the requests for it.
+struct Made {
+  std::vector<GenerationRequest> requests;
   std::vector<GeneratedImage> pictures;
+};
+
+/// The ended jobs' pictures, moved out; those that were never begun are left out. Throws what made
+/// a picture fail.
+Made take_made(const std::vector<std::shared_ptr<Job>>& jobs) {
+  Made made;
   for (const std::shared_ptr<Job>& job : jobs) {
     auto result = job->take_result();
     if (auto* picture = std::get_if<GeneratedImage>(&result)) {
-      pictures.push_back(std::move(*picture));
-      made.push_back(job->request());
+      made.pictures.push_back(std::move(*picture));
+      made.requests.push_back(job->request());
     } else if (const auto& fault = std::get<JobFault>(result); fault.code != ErrorCode::Cancelled) {
       throw_fault(fault);
     }
   }
-  return pictures;
-}
-
-/// The reply of a request that was interrupted before any of its pictures began.
-HttpReply no_pictures_reply(const Service& service, const ImageRequest& request,
-                            const RunningRequest& running) {
-  PictureReply nothing;
-  nothing.created_at_s = running.began_at_s();
-  nothing.model = service.rules().model_names.front();
-  return json_reply(automatic1111_reply(request, nothing));
+  return made;
 }
 
 HttpReply post_txt2img(const Service& service, const HttpRequest& http) {
@@ -56,16 +52,17 @@ HttpReply post_txt2img(const Service& service, const HttpRequest& http) {
   const auto jobs = service.dispatcher().submit(request.pictures, ticket_of(request, http));
   const auto running = service.running().add(http.client, jobs);
   wait_for_pictures(service.dispatcher(), jobs, http);
-  std::vector<GeneratedImage> pictures;
+  Made made;
   if (running->is_interrupted()) {
-    std::vector<GenerationRequest> made;
-    pictures = take_made(jobs, made);
-    if (made.empty()) return no_pictures_reply(service, request, *running);
-    request.pictures = std::move(made);
+    made = take_made(jobs);
+    if (made.pictures.empty()) {
+      return json_reply(automatic1111_reply(request, begin_reply(service, request)));
+    }
+    request.pictures = std::move(made.requests);
   } else {
-    pictures = take_pictures(jobs);
+    made.pictures = take_pictures(jobs);
   }
-  return picture_reply(service, dialect, request, pictures, ReplyTo::PictureRequest, http);
+  return picture_reply(service, dialect, request, made.pictures, ReplyTo::PictureRequest, http);
 }
 
 HttpReply post_interrupt(const Service& service, const HttpRequest& http) {

@@ -14,6 +14,6 @@ Json openapi_schemas(const RequestRules& rules, const ModelInfo* model);
 
 /// Those of Automatic1111's routes; `fields`: the schemas of the fields that all dialects share, by
 /// their ids.
-Json automatic1111_schemas(const Json& fields);
+Json automatic1111_schemas(const Json& fields, const RequestRules& rules, const ModelInfo* model);
 
 }  // namespace ssd1b

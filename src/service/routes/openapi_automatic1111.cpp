@@ -1,4 +1,6 @@
 #include "service/dialects/automatic1111.h"
+#include "service/dialects/picture_fields.h"
+#include "service/dialects/sampler_names.h"
 #include "service/routes/openapi.h"
 
 namespace ssd1b {
@@ -16,47 +18,73 @@ Json object_of(const Json& properties) {
 
 Json list_of(const Json& items) { return {{"type", "array"}, {"items", items}}; }
 
-/// A field that is there for clients that send it: only what changes nothing is taken.
-Json off(Json schema, const char* description) {
+Json described(Json schema, const char* description) {
   schema["description"] = description;
   return schema;
 }
 
-/// Fields of txt2img that have a meaning of their own there, by their ids.
-Json own_fields() {
-  const char* flag = "true is not supported.";
-  const char* empty = "Only empty, or None.";
-  const char* zero = "Only 0.";
-  Json all = {
-      {"n_iter",
-       {{"type", "integer"},
-        {"minimum", 1},
-        {"description", "Times batch_size: the number of pictures."}}},
-      {"scheduler",
-       {{"type", "string"}, {"description", "A name of /sdapi/v1/samplers or /v1/models."}}},
-      {"schedule",
-       {{"type", "string"}, {"description", "A name or label of /sdapi/v1/schedulers."}}},
-      {"override_settings", type("object")},
-      {"send_images", type("boolean")},
-      {"styles", off(list_of(type("string")), empty)},
-      {"alwayson_scripts", off(type("object"), "Only scripts that are off.")},
-      {"eta", off(type("number"), "Only the sampler's own.")}};
+/// A text that is one of some members of a list of documents.
+Json one_of(const Json& documents, std::initializer_list<const char*> members) {
+  Json names = Json::array();
+  for (const Json& each : documents) {
+    for (const char* member : members) names.push_back(each.at(member));
+  }
+  return {{"type", "string"}, {"enum", names}};
+}
+
+Json sampler_schema(const ModelInfo* model) {
+  const char* description = "In any case; old names as DPM++ 2M Karras too.";
+  if (!model) return described(type("string"), description);
+  Json schema = one_of(samplers_document(*model), {"name"});
+  for (const SchedulerInfo& each : model->schedulers) schema["enum"].push_back(each.name);
+  return described(schema, description);
+}
+
+Json settings_schema(const RequestRules& rules, const ModelInfo* model) {
+  Json stop = {{"type", "integer"}, {"minimum", 1}};
+  if (model) stop["maximum"] = model->max_clip_skip + 2;
+  Json checkpoint = type("string");
+  if (!rules.takes_openai_names) checkpoint["enum"] = rules.model_names;
+  const Json formats = {"png", "jpg", "jpeg", "webp"};
+  const Json quality = {{"type", "integer"}, {"minimum", 1}, {"maximum", kMaxQuality}};
+  return {{"type", "object"},
+          {"properties",
+           {{"sd_model_checkpoint", checkpoint},
+            {"sd_vae", {{"enum", {"", "Automatic", "None"}}}},
+            {"CLIP_stop_at_last_layers", stop},
+            {"samples_format", {{"type", "string"}, {"enum", formats}}},
+            {"jpeg_quality", quality}}},
+          {"description", "Others are ignored."}};
+}
+
+/// Fields of txt2img that have a meaning of their own there, by their ids. Those of what is not
+/// there may only say that it is off.
+Json own_fields(const RequestRules& rules, const ModelInfo* model) {
+  Json all = {{"n_iter", {{"type", "integer"}, {"minimum", 1}, {"maximum", rules.max_images}}},
+              {"scheduler", sampler_schema(model)},
+              {"schedule", type("string")},
+              {"override_settings", settings_schema(rules, model)},
+              {"send_images", type("boolean")},
+              {"styles", {{"type", "array"}, {"items", {{"enum", {"", "None"}}}}}},
+              {"alwayson_scripts", described(type("object"), "Only scripts that are off.")},
+              {"eta", described({{"type", "number"}, {"minimum", 0}}, "Only the sampler's own.")}};
+  all["n_iter"]["description"] = "Times batch_size: the number of pictures.";
   all["sampler_index"] = all["scheduler"];
-  for (const char* each : {"enable_hr", "tiling", "restore_faces"}) {
-    all[each] = off(type("boolean"), flag);
-  }
+  if (model) all["schedule"] = one_of(schedulers_document(*model), {"name", "label"});
+  for (const char* each : {"enable_hr", "tiling", "restore_faces"}) all[each] = {{"const", false}};
   for (const char* each : {"refiner_checkpoint", "script_name", "infotext"}) {
-    all[each] = off(type("string"), empty);
+    all[each] = {{"enum", {"", "None"}}};
   }
-  for (const char* each : {"subseed_strength", "s_churn", "s_min_uncond", "seed_resize_from_w",
-                           "seed_resize_from_h"}) {
-    all[each] = off(type("number"), zero);
+  for (const char* each : {"subseed_strength", "s_churn", "s_min_uncond"})
+    all[each] = {{"const", 0}};
+  for (const char* each : {"seed_resize_from_w", "seed_resize_from_h"}) {
+    all[each] = {{"enum", {-1, 0}}};
   }
   return all;
 }
 
-Json request_schema(Json fields) {
-  fields.update(own_fields());
+Json request_schema(Json fields, const RequestRules& rules, const ModelInfo* model) {
+  fields.update(own_fields(rules, model));
   Json properties = Json::object();
   for (const Field& field : automatic1111_fields().known) {
     const Json& schema = fields.at(field.id);
@@ -66,7 +94,7 @@ Json request_schema(Json fields) {
   }
   return {{"type", "object"},
           {"properties", properties},
-          {"required", {"prompt"}},
+          {"required", Json::array({"prompt"})},
           {"description", "Other fields of Automatic1111's are ignored."}};
 }
 
@@ -88,10 +116,10 @@ Json progress_schema() {
 
 }  // namespace
 
-Json automatic1111_schemas(const Json& fields) {
+Json automatic1111_schemas(const Json& fields, const RequestRules& rules, const ModelInfo* model) {
   const Json name = type("string");
   return {
-      {"Txt2ImgRequest", request_schema(fields)},
+      {"Txt2ImgRequest", request_schema(fields, rules, model)},
       {"Txt2Img", object_of({{"images", list_of(name)},
                              {"parameters", type("object")},
                              {"info", {{"type", "string"}, {"description", "JSON."}}}})},
