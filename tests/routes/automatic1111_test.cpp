@@ -38,33 +38,32 @@ void wait_for_step(const TestService& service, const std::string& client, int st
   }
 }
 
-constexpr const char* kLong = R"({"prompt": "delay=20ms", "steps": 150, "seed": 1})";
+constexpr const char* kLong = R"({"prompt": "delay=10ms", "steps": 100, "seed": 1})";
 
 TEST(Automatic1111Routes, InterruptEndsTheCallersPicturesAlone) {
   TestService service;
   service.wait_until_ready();
   auto anns = ask(service, "ann", kLong);
-  auto bobs = ask(service, "bob", R"({"prompt": "delay=20ms", "steps": 30, "seed": 2})");
   wait_for_step(service, "ann", 2);
+  auto bobs = ask(service, "bob", R"({"prompt": "delay=10ms", "steps": 60, "seed": 2})");
   wait_for_step(service, "bob", 2);
 
   EXPECT_EQ(call_as(service, "ann", "POST", "interrupt"), Json::object());
-
-  const Json ann = json_of(anns.get());
-  ASSERT_EQ(ann["images"].size(), 1u);
   const Json state = call_as(service, "bob", "GET", "progress")["state"];
+
   EXPECT_EQ(state["job_count"], 1);
   EXPECT_EQ(state["interrupted"], false);
+  const Json ann = json_of(anns.get());
+  ASSERT_EQ(ann["images"].size(), 1u);
   EXPECT_EQ(json_of(bobs.get())["images"].size(), 1u);
-  const Json whole = json_of(service.call("POST", "/sdapi/v1/txt2img",
-                                          R"({"prompt": "delay=20us", "steps": 150, "seed": 1})"));
+  const Json whole = json_of(service.call("POST", "/sdapi/v1/txt2img", kLong));
   EXPECT_NE(ann["images"], whole["images"]);
 }
 
 TEST(Automatic1111Routes, WhatAnInterruptFindsWaitingIsLeftOut) {
   TestService service;
   service.wait_until_ready();
-  auto other = ask(service, "bob", R"({"prompt": "delay=20ms", "steps": 60, "batch_size": 4})");
+  auto other = ask(service, "bob", R"({"prompt": "delay=5ms", "steps": 100, "batch_size": 4})");
   wait_for_step(service, "bob", 1);
   auto request = ask(service, "ann", R"({"prompt": "p", "batch_size": 8})");
   while (call_as(service, "ann", "GET", "progress")["state"]["job_count"] == 0) {
@@ -86,7 +85,7 @@ TEST(Automatic1111Routes, SkipLeavesWhatWaits) {
   TestService service;
   service.wait_until_ready();
   auto request =
-      ask(service, "", R"({"prompt": "delay=10ms", "steps": 40, "batch_size": 6, "seed": 1})");
+      ask(service, "", R"({"prompt": "delay=5ms", "steps": 60, "batch_size": 6, "seed": 1})");
   wait_for_step(service, "", 2);
 
   EXPECT_EQ(call_as(service, "", "POST", "skip"), nullptr);
@@ -96,7 +95,7 @@ TEST(Automatic1111Routes, SkipLeavesWhatWaits) {
   ASSERT_EQ(reply["images"].size(), 6u);
   const Json whole =
       json_of(service.call("POST", "/sdapi/v1/txt2img",
-                           R"({"prompt": "delay=10ms", "steps": 40, "batch_size": 6, "seed": 1})"));
+                           R"({"prompt": "delay=5ms", "steps": 60, "batch_size": 6, "seed": 1})"));
   EXPECT_NE(reply["images"][0], whole["images"][0]);
   EXPECT_EQ(reply["images"][5], whole["images"][5]);
 }
