@@ -114,8 +114,9 @@ void check_noise(const FieldReader& fields, const std::string& scheduler) {
 /// <lora:name:weight> and its kin, which are no part of the text there.
 void check_networks(const std::string& prompt, const FieldReader& fields) {
   for (std::size_t at = prompt.find('<'); at != std::string::npos; at = prompt.find('<', at + 1)) {
-    std::string inside = prompt.substr(at + 1, prompt.find('>', at) - at - 1);
-    if (prompt.find('>', at) == std::string::npos) return;
+    const std::size_t end = prompt.find('>', at);
+    if (end == std::string::npos) return;
+    std::string inside = prompt.substr(at + 1, end - at - 1);
     for (char& c : inside) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
     if (begins_with(inside, "lora:") || begins_with(inside, "lyco:") ||
         begins_with(inside, "hypernet:")) {
