@@ -12,6 +12,7 @@ namespace {
 using ssd1b::ErrorCode;
 
 const ssd1b::Dialect& dialect_of(std::uint8_t byte) {
+  if (byte == 'A') return ssd1b::automatic1111_dialect();
   switch (byte % 4) {
     case 0:
       return ssd1b::native_dialect();

@@ -265,7 +265,18 @@ TEST(Base64, IsThatOfRfc4648) {
       {"\xFF\xFF\xFF", "////"},
       {"\xFB\xEF\xBE", "++++"},
   };
-  for (const auto& [bytes, text] : cases) EXPECT_EQ(base64_of(bytes), text);
+  for (const auto& [bytes, text] : cases) {
+    EXPECT_EQ(base64_of(bytes), text);
+    EXPECT_EQ(bytes_of_base64(text), bytes);
+    EXPECT_EQ(bytes_of_base64(text.substr(0, text.find('='))), bytes);
+  }
+}
+
+TEST(Base64, OtherTextsAreNone) {
+  for (const char* text :
+       {"Z", "Zm9vY", "Zm9v\n", "Zm 9", "Zm9=v", "Z===", "====", "Zg=", "Zm-_"}) {
+    EXPECT_EQ(bytes_of_base64(text), std::nullopt) << text;
+  }
 }
 
 }  // namespace

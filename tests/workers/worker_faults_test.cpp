@@ -51,6 +51,23 @@ TEST_F(WorkerFaultsTest, ACrashCostsTimeButNoPicture) {
   expect_balanced_books();
 }
 
+TEST_F(WorkerFaultsTest, WhatIsFinishedWhileItsWorkerIsDeadIsDecodedWhereItWas) {
+  remember_faults();
+  start_ready();
+  const auto job = submit("delay=5ms abort_once@6", 1, 100);
+  ASSERT_TRUE(eventually([&] { return metric("ssd1b_pictures_remade_total") == 1; }));
+  ASSERT_EQ(job->status().step, 5);
+
+  dispatcher->finish(*job);
+
+  ASSERT_TRUE(job->wait_until(Clock::now() + seconds(30)));
+  const auto result = job->take_result();
+  ASSERT_TRUE(std::holds_alternative<GeneratedImage>(result));
+  EXPECT_LT(job->status().step, 20);
+  EXPECT_EQ(std::get<GeneratedImage>(result).image.rgb,
+            fake_picture(job->request(), job->status().step).rgb);
+}
+
 TEST_F(WorkerFaultsTest, EveryKindOfDeathHasItsReason) {
   remember_faults();
   start_ready();

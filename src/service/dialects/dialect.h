@@ -49,10 +49,11 @@ struct Dialect {
                 std::optional<int> preview) = nullptr;
 };
 
-const Dialect& native_dialect();        // POST /generate-image
-const Dialect& job_dialect();           // POST /v1/jobs
-const Dialect& openai_dialect();        // POST /v1/images/generations
-const Dialect& hugging_face_dialect();  // POST /, POST /models/{name}
-const Dialect& segmind_dialect();       // POST /v1/ssd-1b
+const Dialect& native_dialect();         // POST /generate-image
+const Dialect& job_dialect();            // POST /v1/jobs
+const Dialect& openai_dialect();         // POST /v1/images/generations
+const Dialect& hugging_face_dialect();   // POST /, POST /models/{name}
+const Dialect& segmind_dialect();        // POST /v1/ssd-1b
+const Dialect& automatic1111_dialect();  // POST /sdapi/v1/txt2img
 
 }  // namespace ssd1b

@@ -37,6 +37,9 @@ struct ImageRequest {
   std::chrono::milliseconds timeout{0};
   std::vector<Warning> warnings;           // what is known before a picture is made
   std::string count_field = "num_images";  // as the client calls the number of pictures
+  // What only Automatic1111's replies say.
+  int batch_size = 1;
+  bool sends_images = true;
 };
 
 }  // namespace ssd1b

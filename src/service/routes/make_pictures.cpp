@@ -16,19 +16,6 @@ namespace {
 // More than a request with two whole prompts; reading it takes milliseconds.
 constexpr std::size_t kLargeBodyBytes = 32 * 1024;
 
-/// Blocks until all have ended; throws once the client is gone, which ends them.
-void wait_for(Dispatcher& dispatcher, const std::vector<std::shared_ptr<Job>>& jobs,
-              const HttpRequest& http) {
-  for (const std::shared_ptr<Job>& job : jobs) {
-    while (!job->wait_until(Clock::now() + kClientPoll)) {
-      if (!http.is_client_gone || !http.is_client_gone()) continue;
-      const JobFault gone{ErrorCode::Cancelled, "the client went away", 0};
-      for (const std::shared_ptr<Job>& each : jobs) dispatcher.cancel(*each, gone);
-      throw Error(gone.code, gone.message);
-    }
-  }
-}
-
 /// The Accept header; several of them are one list.
 std::string accept_of(const HttpRequest& http) {
   std::string value;
@@ -40,6 +27,17 @@ std::string accept_of(const HttpRequest& http) {
 
 }  // namespace
 
+void read_body(const Service& service, const HttpRequest& http, std::chrono::milliseconds timeout,
+               const std::function<void(const Json&)>& read) {
+  require_json(http);
+  const auto parse = [&] { read(parse_json(http.body)); };
+  if (http.body.size() < kLargeBodyBytes) {
+    parse();
+  } else {
+    service.parsing().run([&] { check_still_wanted(http, timeout); }, parse);
+  }
+}
+
 ImageRequest read_request(const Service& service, const Dialect& dialect, const HttpRequest& http,
                           const std::string& path_model) {
   require_json(http);
@@ -47,21 +45,27 @@ ImageRequest read_request(const Service& service, const Dialect& dialect, const 
   const RequestContext context{accept_of(http), path_model, http.body};
   ImageRequest request;
   const RequestRules rules = service.rules(*model);
-  const auto parse = [&] {
-    request = dialect.parse(parse_json(http.body), context, *model, rules);
-  };
-  if (http.body.size() < kLargeBodyBytes) {
-    parse();
-  } else {
-    // What the body itself says of its timeout is not known yet.
-    service.parsing().run([&] { check_still_wanted(http, rules.request_timeout); }, parse);
-  }
+  // What the body itself says of its timeout is not known yet.
+  read_body(service, http, rules.request_timeout,
+            [&](const Json& body) { request = dialect.parse(body, context, *model, rules); });
   return request;
 }
 
 JobTicket ticket_of(const ImageRequest& request, const HttpRequest& http) {
   return {http.request_id, http.client, http.arrived_at + request.timeout, request.count_field,
           std::string(traceparent_of(http.headers))};
+}
+
+void wait_for_pictures(Dispatcher& dispatcher, const std::vector<std::shared_ptr<Job>>& jobs,
+                       const HttpRequest& http) {
+  for (const std::shared_ptr<Job>& job : jobs) {
+    while (!job->wait_until(Clock::now() + kClientPoll)) {
+      if (!http.is_client_gone || !http.is_client_gone()) continue;
+      const JobFault gone{ErrorCode::Cancelled, "the client went away", 0};
+      for (const std::shared_ptr<Job>& each : jobs) dispatcher.cancel(*each, gone);
+      throw Error(gone.code, gone.message);
+    }
+  }
 }
 
 void throw_fault(const JobFault& fault) {
@@ -92,7 +96,7 @@ HttpReply make_pictures(const Service& service, const Dialect& dialect, const Ht
   if (request.is_streamed) {
     return stream_picture(service, dialect, std::move(request), jobs.front(), http);
   }
-  wait_for(service.dispatcher(), jobs, http);
+  wait_for_pictures(service.dispatcher(), jobs, http);
   std::vector<GeneratedImage> pictures = take_pictures(jobs);
   return picture_reply(service, dialect, request, pictures, ReplyTo::PictureRequest, http);
 }

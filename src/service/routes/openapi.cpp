@@ -138,6 +138,48 @@ Json picture_paths() {
           {"/v1/ssd-1b", {{"post", segmind}}}};
 }
 
+/// What says something of a service as Automatic1111 does.
+Json automatic1111_get(const char* id, const char* summary, const char* schema) {
+  return {
+      {"get", operation(id, summary, responses("200", answer("JSON", json_content(schema)), {}))}};
+}
+
+Json automatic1111_paths() {
+  const auto post = [](const char* id, const char* summary, const char* schema,
+                       const std::vector<int>& errors) {
+    return operation(id, summary, responses("200", answer("JSON", json_content(schema)), errors));
+  };
+  std::vector<int> errors = picture_errors();
+  errors.push_back(404);
+  const Json txt2img =
+      with_body(post("txt2img", "Automatic1111's shape", "Txt2Img", errors), "Txt2ImgRequest");
+  const Json interrupt = post("interrupt",
+                              "Ends the caller's pictures at their next step, and answers "
+                              "them as they are",
+                              "EmptyObject", {});
+  const Json skip = post("skip", "The same for those in the making alone", "Nothing", {});
+  Json options = automatic1111_get("getOptions", "What is in force", "A1111Options");
+  options["post"] = with_body(
+      post("setOptions", "May set what is in force already", "Nothing", {404}), "A1111Options");
+  const Json png_info =
+      with_body(post("pngInfo", "The texts inside a PNG file", "PngInfo", {}), "PngInfoRequest");
+  return {{"/sdapi/v1/txt2img", {{"post", txt2img}}},
+          {"/sdapi/v1/interrupt", {{"post", interrupt}}},
+          {"/sdapi/v1/skip", {{"post", skip}}},
+          {"/sdapi/v1/options", options},
+          {"/sdapi/v1/png-info", {{"post", png_info}}},
+          {"/sdapi/v1/progress",
+           automatic1111_get("getProgress", "How far the caller's pictures are", "Progress")},
+          {"/sdapi/v1/sd-models", automatic1111_get("getSdModels", "The model", "SdModels")},
+          {"/sdapi/v1/samplers", automatic1111_get("getSamplers", "The model's", "Samplers")},
+          {"/sdapi/v1/schedulers",
+           automatic1111_get("getSchedulers", "How noise levels are spaced", "Schedulers")},
+          {"/sdapi/v1/memory", automatic1111_get("getMemory", "Bytes", "Memory")},
+          {"/sdapi/v1/loras", automatic1111_get("getLoras", "None", "Loras")},
+          {"/sdapi/v1/upscalers", automatic1111_get("getUpscalers", "None", "Upscalers")},
+          {"/sdapi/v1/cmd-flags", automatic1111_get("getCmdFlags", "Flags", "CmdFlags")}};
+}
+
 Json job_paths() {
   const Json job = answer("The job", json_content("Job"));
   const Json post = with_body(operation("createJob", "Accepts the request and answers at once",
@@ -255,6 +297,7 @@ Json error_responses() {
 
 Json openapi_document(const RequestRules& rules, const ModelInfo* model) {
   Json paths = picture_paths();
+  paths.update(automatic1111_paths());
   paths.update(job_paths());
   paths.update(state_paths());
   for (Json& path : paths) {

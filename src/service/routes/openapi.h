@@ -12,4 +12,8 @@ Json openapi_document(const RequestRules& rules, const ModelInfo* model);
 /// components/schemas of that document.
 Json openapi_schemas(const RequestRules& rules, const ModelInfo* model);
 
+/// Those of Automatic1111's routes; `fields`: the schemas of the fields that all dialects share, by
+/// their ids.
+Json automatic1111_schemas(const Json& fields, const RequestRules& rules, const ModelInfo* model);
+
 }  // namespace ssd1b

@@ -262,6 +262,7 @@ Json openapi_schemas(const RequestRules& rules, const ModelInfo* model) {
   segmind["scheduler"] = described(type("string"), "Segmind's name, or one of /v1/models.");
   schemas["SegmindRequest"] = object_schema(segmind_fields(), segmind);
   schemas["SegmindRequest"]["required"] = Json::array({"prompt"});
+  schemas.update(automatic1111_schemas(fields, rules, model));
   return schemas;
 }
 

@@ -6,6 +6,7 @@
 #include "service/dialects/dialect.h"
 #include "service/dialects/write_json.h"
 #include "service/playground/playground.h"
+#include "service/routes/automatic1111_routes.h"
 #include "service/routes/job_routes.h"
 #include "service/routes/link_store.h"
 #include "service/routes/make_pictures.h"
@@ -109,7 +110,7 @@ std::vector<Route> state_routes(const Shared& service) {
 
 std::vector<Route> all_routes(std::shared_ptr<const Service> service) {
   std::vector<Route> routes;
-  for (const auto& part : {picture_routes, job_routes, state_routes}) {
+  for (const auto& part : {picture_routes, automatic1111_routes, job_routes, state_routes}) {
     for (Route& route : part(service)) {
       route.handler = with_refusals(std::move(route.handler));
       routes.push_back(std::move(route));

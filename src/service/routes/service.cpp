@@ -7,6 +7,7 @@
 #include "service/routes/few_at_a_time.h"
 #include "service/routes/job_store.h"
 #include "service/routes/link_store.h"
+#include "service/routes/running_requests.h"
 #include "service/routes/version.h"
 
 namespace ssd1b {
@@ -44,6 +45,7 @@ Service::Service(const ServerOptions& options, Dispatcher& dispatcher, Metrics& 
       rules_(rules_of(options)),
       jobs_(std::make_unique<JobStore>(dispatcher, metrics)),
       links_(std::make_unique<LinkStore>()),
+      running_(std::make_unique<RunningRequests>()),
       encoding_(std::make_unique<FewAtATime>(usable_cores())),
       parsing_(std::make_unique<FewAtATime>(usable_cores())) {
   metrics_.set_build_info(program_version(), build_commit());

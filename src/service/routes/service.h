@@ -14,6 +14,7 @@ namespace ssd1b {
 class FewAtATime;
 class JobStore;
 class LinkStore;
+class RunningRequests;
 
 /// What the handlers of all routes share. Thread-safe: everything in it is constant or guards
 /// itself.
@@ -27,6 +28,7 @@ class Service {
   Metrics& metrics() const { return metrics_; }
   JobStore& jobs() const { return *jobs_; }
   LinkStore& links() const { return *links_; }
+  RunningRequests& running() const { return *running_; }
   /// Image files are made as many at a time as there are cores.
   FewAtATime& encoding() const { return *encoding_; }
   /// So are large bodies read.
@@ -53,6 +55,7 @@ class Service {
   const RequestRules rules_;  // of a model on the CPU
   std::unique_ptr<JobStore> jobs_;
   std::unique_ptr<LinkStore> links_;
+  std::unique_ptr<RunningRequests> running_;
   std::unique_ptr<FewAtATime> encoding_;
   std::unique_ptr<FewAtATime> parsing_;
 };

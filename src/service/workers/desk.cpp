@@ -170,7 +170,12 @@ void Desk::finish(const Job& job) {
   {
     const std::lock_guard lock(mutex_);
     Accepted* accepted = backlog_.find(job.id());
-    if (!accepted || !accepted->worker) return;
+    if (!accepted || !accepted->started_at) return;
+    if (!accepted->worker) {
+      // Its worker died: what is made again is decoded where its client has seen it last.
+      if (!accepted->finish_at) accepted->finish_at = job.status().step;
+      return;
+    }
     // It was asked for already: a client may ask as often as it likes.
     if (accepted->finish_at && *accepted->finish_at <= accepted->calls_done) return;
     accepted->finish_at = accepted->calls_done;

@@ -64,7 +64,8 @@ class Dispatcher {
   /// Nobody waits for it any more: out of the queue, or no further unit of work.
   void cancel(Job& job, JobFault why);
 
-  /// Decode the running picture as it is. Nothing happens to one that waits.
+  /// Decode the running picture as it is, or, where its worker has died, where it was. Nothing
+  /// happens to one that has not begun.
   void finish(Job& job);
 
   /// None where the job has ended.
