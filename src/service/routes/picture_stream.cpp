@@ -126,10 +126,11 @@ HttpReply stream_picture(const Service& service, const Dialect& dialect, ImageRe
                    {"X-Model", header_safe(service.rules().model_names.front())}};
   http.key_place.reset();  // the edge gives it back with the end of the reply
   http.body.clear();
-  const auto streamed = std::make_shared<StreamedJob>(service.dispatcher(), std::move(job));
-  reply.stream = [&service, &dialect, request = std::move(request), streamed,
-                  http = std::move(http)](const StreamWriter& write) {
-    PictureStream(service, dialect, request, streamed->job, http, write).run();
+  reply.stream = [&service, &dialect, request = std::move(request), http = std::move(http),
+                  streamed = std::make_shared<StreamedJob>(service.dispatcher(), std::move(job))](
+                     const StreamWriter& write) mutable {
+    const auto ends_here = std::move(streamed);
+    PictureStream(service, dialect, request, ends_here->job, http, write).run();
   };
   return reply;
 }
