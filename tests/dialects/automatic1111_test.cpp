@@ -90,10 +90,34 @@ TEST(Automatic1111, WhatChangesNothingIsIgnored) {
       "script_args": [1], "infotext": "", "force_task_id": "x", "comments": {}, "of no one": [],
       "override_settings": {"eta_noise_seed_delta": 1, "sd_vae": "Automatic"},
       "override_settings_restore_afterwards": true, "alwayson_scripts": {"Sampler": {},
+      "Seed": {"args": [-1, false, -1, 0, 0, 0]}, "reactor": {"args": ["", false, "0"]},
+      "Detectors": {"args": [true, false, {"ad_model": "None"}, {"ad_model": "None"}]},
       "ControlNet": {"args": []}, "ADetailer": {"args": [false, {"ad_model": "a"}]},
       "other": {"args": [null, "", []]}, "units": {"args": [{"enabled": false, "model": "m"}]}})"));
 
   EXPECT_EQ(request.pictures.size(), 1u);
+}
+
+TEST(Automatic1111, TakesNumbersAsTextsAndValuesThatAreOff) {
+  const ImageRequest request = parse(body_with(R"("seed": "5", "steps": "20", "cfg_scale": "7",
+      "width": "512", "subseed_strength": -0.1, "seed_resize_from_w": -5,
+      "override_settings": {"samples_format": "WEBP", "jpeg_quality": "80", "tiling": false,
+      "eta_ancestral": 1, "eta_ddim": null, "sd_model_checkpoint": "icons [31e35c80fc]"})"));
+
+  EXPECT_EQ(request.pictures[0].seed, 5u);
+  EXPECT_EQ(request.pictures[0].steps, 20);
+  EXPECT_EQ(request.pictures[0].guidance_scale, 7.0);
+  EXPECT_EQ(request.pictures[0].width_px, 512);
+  EXPECT_EQ(request.format, ImageFormat::Webp);
+  EXPECT_EQ(request.quality, 80);
+}
+
+TEST(Automatic1111, KnowsAModelByTheNamesThatClientsMakeOfIt) {
+  EXPECT_EQ(checkpoint_name("icons"), "icons");
+  EXPECT_EQ(checkpoint_name("icons.safetensors [31e35c80fc]"), "icons");
+  EXPECT_EQ(checkpoint_name("my model [v2] x"), "my model [v2] x");
+  EXPECT_EQ(checkpoint_name(".safetensors"), ".safetensors");
+  EXPECT_EQ(checkpoint_name(""), "");
 }
 
 struct NameCase {
@@ -181,6 +205,15 @@ TEST(Automatic1111, RefusesWhatWouldBeAnotherPicture) {
       {R"("s_churn": 1)", kNot, "s_churn"},
       {R"("sampler_name": "Euler a", "eta": 0.5)", kNot, "eta"},
       {R"("sampler_name": "DDIM", "eta": 1.0)", kNot, "eta"},
+      {R"("sampler_name": "DPM++ 2M SDE", "s_noise": 0.9)", kNot, "s_noise"},
+      {R"("steps": "twenty")", kBad, "steps"},
+      {R"("override_settings": {"tiling": true})", kNot, "override_settings.tiling"},
+      {R"("override_settings": {"eta_ancestral": 0})", kNot, "override_settings.eta_ancestral"},
+      {R"("override_settings": {"s_churn": 40})", kNot, "override_settings.s_churn"},
+      {R"("override_settings": {"samples_format": "gif"})", kBad,
+       "override_settings.samples_format"},
+      {R"("alwayson_scripts": {"a": {"args": [true, {"ad_model": "face.pt"}]}})", kNot,
+       "alwayson_scripts"},
       {R"("alwayson_scripts": {"a": {"args": [true]}})", kNot, "alwayson_scripts"},
       {R"("alwayson_scripts": {"a": {"args": [{"model": "m"}]}})", kNot, "alwayson_scripts"},
       {R"("alwayson_scripts": {"a": {"args": {"model": "m"}}})", kNot, "alwayson_scripts"},

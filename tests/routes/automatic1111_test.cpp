@@ -127,7 +127,11 @@ TEST(Automatic1111Routes, OptionsMayBeSetToWhatTheyAre) {
   const std::string options = service.call("GET", "/sdapi/v1/options").body;
 
   EXPECT_EQ(service.call("POST", "/sdapi/v1/options", options).body, "null");
-  EXPECT_EQ(service.call("POST", "/sdapi/v1/options", "{}").body, "null");
+  for (const char* body :
+       {"{}", R"({"CLIP_stop_at_last_layers": 2, "sd_vae": "None", "outdir_samples": "/tmp"})",
+        R"({"sd_model_checkpoint": "icons [31e35c80fc]", "eta_ancestral": 1})"}) {
+    EXPECT_EQ(service.call("POST", "/sdapi/v1/options", body).body, "null") << body;
+  }
   const struct {
     const char* body;
     ErrorCode code;
@@ -136,7 +140,8 @@ TEST(Automatic1111Routes, OptionsMayBeSetToWhatTheyAre) {
       {R"({"sd_model_checkpoint": "other"})", ErrorCode::ModelNotFound, "sd_model_checkpoint"},
       {R"({"sd_model_checkpoint": 1})", ErrorCode::NotSupported, "sd_model_checkpoint"},
       {R"({"samples_format": "webp"})", ErrorCode::NotSupported, "samples_format"},
-      {R"({"outdir_samples": "/tmp"})", ErrorCode::NotSupported, "outdir_samples"},
+      {R"({"CLIP_stop_at_last_layers": 3})", ErrorCode::NotSupported, "CLIP_stop_at_last_layers"},
+      {R"({"tiling": true})", ErrorCode::NotSupported, "tiling"},
       {R"([])", ErrorCode::InvalidValue, ""}};
   for (const auto& each : cases) {
     try {

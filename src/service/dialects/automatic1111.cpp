@@ -6,6 +6,7 @@
 
 #include "service/dialects/accept.h"
 #include "service/dialects/model_names.h"
+#include "service/dialects/numbers_of_texts.h"
 #include "service/dialects/picture_fields.h"
 #include "service/dialects/sampler_names.h"
 #include "service/dialects/shown_text.h"
@@ -36,12 +37,20 @@ bool is_off(const Json& value) {
   return value.empty() || says_off("enabled", false) || says_off("ad_model", "None");
 }
 
-/// Whether an entry of `alwayson_scripts` does nothing: without arguments, with ones that all are
-/// off, or switched off by its first, as clients send it for a script that they do not use.
+/// Whether an entry of `alwayson_scripts` does nothing, as clients send it for a script that they
+/// do not use: without arguments, with ones that all are off, switched off by the first that is a
+/// switch, or with nothing but units that are off.
 bool is_script_off(const Json& entry) {
   const Json& args = entry.is_object() && entry.contains("args") ? entry["args"] : entry;
   if (is_off(args)) return true;
-  return args.is_array() && args.front().is_boolean() && !args.front().get<bool>();
+  if (!args.is_array()) return false;
+  const auto is_switch = [](const Json& each) { return each.is_boolean(); };
+  const auto first = std::find_if(args.begin(), args.end(), is_switch);
+  if (first != args.end() && !first->get<bool>()) return true;
+  const auto is_unit = [](const Json& each) { return each.is_object(); };
+  const auto is_unit_that_acts = [&](const Json& each) { return is_unit(each) && !is_off(each); };
+  return std::any_of(args.begin(), args.end(), is_unit) &&
+         std::none_of(args.begin(), args.end(), is_unit_that_acts);
 }
 
 void check_scripts(const FieldReader& fields) {
@@ -73,12 +82,12 @@ void check_unsupported(const FieldReader& fields) {
     if (!text.empty() && text != "None") refuse(fields, field, "empty or absent");
   }
   for (const char* field : {"subseed_strength", "s_min_uncond"}) {
-    if (fields.number(field, 0.0, kMostAnything).value_or(0.0) > 0.0) {
+    if (fields.number(field, -kMostAnything, kMostAnything).value_or(0.0) > 0.0) {
       refuse(fields, field, "0 or absent");
     }
   }
   for (const char* field : {"seed_resize_from_w", "seed_resize_from_h"}) {
-    if (fields.integer(field, -1, kMostAnything).value_or(0) > 0) {
+    if (fields.integer(field, -kMostAnything, kMostAnything).value_or(0) > 0) {
       refuse(fields, field, "0 or absent");
     }
   }
@@ -86,11 +95,17 @@ void check_unsupported(const FieldReader& fields) {
   check_scripts(fields);
 }
 
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
 bool begins_with(const std::string& text, const std::string& begin) {
   return text.compare(0, begin.size(), begin) == 0;
 }
 
-/// How much noise a sampler adds: `eta` and `s_churn`, where that sampler has them there.
+/// How much noise a sampler adds: `eta`, `s_churn` and `s_noise`, where that sampler has them
+/// there.
 void check_noise(const FieldReader& fields, const std::string& scheduler) {
   const auto is_of = [&](std::initializer_list<const char*> names) {
     return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
@@ -109,6 +124,10 @@ void check_noise(const FieldReader& fields, const std::string& scheduler) {
   if (is_of({"euler", "heun", "dpm2"}) && churn > 0.0) {
     refuse(fields, "s_churn", "0 or absent for " + sampler);
   }
+  const auto noise = fields.number("s_noise", 0.0, kMostAnything);
+  if (is_of({"dpm2_a", "dpmpp_sde", "dpmpp_2m_sde"}) && noise.value_or(1.0) != 1.0) {
+    refuse(fields, "s_noise", "1 or absent for " + sampler);
+  }
 }
 
 /// <lora:name:weight> and its kin, which are no part of the text there.
@@ -116,8 +135,7 @@ void check_networks(const std::string& prompt, const FieldReader& fields) {
   for (std::size_t at = prompt.find('<'); at != std::string::npos; at = prompt.find('<', at + 1)) {
     const std::size_t end = prompt.find('>', at);
     if (end == std::string::npos) return;
-    std::string inside = prompt.substr(at + 1, end - at - 1);
-    for (char& c : inside) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    const std::string inside = lower(prompt.substr(at + 1, end - at - 1));
     if (begins_with(inside, "lora:") || begins_with(inside, "lyco:") ||
         begins_with(inside, "hypernet:")) {
       throw Error(ErrorCode::NotSupported,
@@ -148,16 +166,31 @@ struct Settings {
   int quality = kDefaultQuality;
 };
 
+/// Settings that would make another picture.
+void check_effects(const FieldReader& settings) {
+  for (const char* field : {"tiling", "face_restoration"}) {
+    if (settings.boolean(field).value_or(false)) refuse(settings, field, "false or absent");
+  }
+  for (const auto& [field, own] :
+       {std::pair("eta_ancestral", 1.0), {"eta_ddim", 0.0}, {"s_churn", 0.0}}) {
+    if (settings.number(field, -kMostAnything, kMostAnything).value_or(own) != own) {
+      refuse(settings, field, own == 0.0 ? "0 or absent" : "1 or absent");
+    }
+  }
+}
+
 Settings read_settings(const FieldReader& fields, const RequestContext& context,
                        const ModelInfo& model, const RequestRules& rules) {
   Settings settings;
   const Json* object = fields.nested("override_settings");
   if (!object) return settings;
-  const Json known = only_known(*object, automatic1111_settings());
+  const Json known = numbers_of_texts(only_known(*object, automatic1111_settings()),
+                                      {"CLIP_stop_at_last_layers", "jpeg_quality"});
   const FieldReader own(known, automatic1111_settings(), context.body,
                         fields.name("override_settings"));
   const std::string name = own.text("model").value_or("");
-  if (!name.empty()) check_model_name(name, own.name("model"), rules);
+  if (!name.empty()) check_model_name(checkpoint_name(name), own.name("model"), rules);
+  check_effects(own);
   const std::string vae = own.text("vae").value_or("None");
   if (!vae.empty() && vae != "Automatic" && vae != "None") {
     refuse(own, "vae", "Automatic, None or absent");
@@ -166,7 +199,10 @@ Settings read_settings(const FieldReader& fields, const RequestContext& context,
   // is our 0.
   const auto stop = own.integer("stop_at_last_layers", 1, model.max_clip_skip + 2).value_or(1);
   settings.clip_skip = std::max(0, static_cast<int>(stop) - 2);
-  const std::string format = own.choice("format", {"png", "jpg", "jpeg", "webp"}).value_or("png");
+  const std::string format = lower(own.text("format").value_or("png"));
+  if (format != "jpg" && !image_format_named(format)) {
+    throw own.invalid("format", "png, jpg, jpeg or webp");
+  }
   settings.format = *image_format_named(format == "jpg" ? "jpeg" : format);
   settings.quality =
       static_cast<int>(own.integer("quality", 1, kMaxQuality).value_or(kDefaultQuality));
@@ -194,6 +230,17 @@ Json only_known(const Json& object, const FieldNames& names) {
     }
   }
   return known;
+}
+
+std::string checkpoint_name(std::string name) {
+  const std::size_t hash = name.rfind(" [");
+  if (hash != std::string::npos && name.back() == ']') name.resize(hash);
+  const std::string ending = ".safetensors";
+  if (name.size() > ending.size() &&
+      name.compare(name.size() - ending.size(), ending.size(), ending) == 0) {
+    name.resize(name.size() - ending.size());
+  }
+  return name;
 }
 
 const FieldNames& automatic1111_fields() {
@@ -225,6 +272,7 @@ const FieldNames& automatic1111_fields() {
                                       {"seed_resize_from_h", {"seed_resize_from_h"}, kNullIsAbsent},
                                       {"eta", {"eta"}, kNullIsAbsent},
                                       {"s_churn", {"s_churn"}, kNullIsAbsent},
+                                      {"s_noise", {"s_noise"}, kNullIsAbsent},
                                       {"s_min_uncond", {"s_min_uncond"}, kNullIsAbsent}}};
   return kFields;
 }
@@ -236,13 +284,22 @@ const FieldNames& automatic1111_settings() {
        {"vae", {"sd_vae"}, kNullIsAbsent},
        {"stop_at_last_layers", {"CLIP_stop_at_last_layers"}, kNullIsAbsent},
        {"format", {"samples_format"}, kNullIsAbsent},
-       {"quality", {"jpeg_quality"}, kNullIsAbsent}}};
+       {"quality", {"jpeg_quality"}, kNullIsAbsent},
+       {"tiling", {"tiling"}, kNullIsAbsent},
+       {"face_restoration", {"face_restoration"}, kNullIsAbsent},
+       {"eta_ancestral", {"eta_ancestral"}, kNullIsAbsent},
+       {"eta_ddim", {"eta_ddim"}, kNullIsAbsent},
+       {"s_churn", {"s_churn"}, kNullIsAbsent}}};
   return kFields;
 }
 
 ImageRequest parse_automatic1111(const Json& body, const RequestContext& context,
                                  const ModelInfo& model, const RequestRules& rules) {
-  const Json known = only_known(body, automatic1111_fields());
+  const Json known =
+      numbers_of_texts(only_known(body, automatic1111_fields()),
+                       {"seed", "steps", "cfg_scale", "width", "height", "batch_size", "n_iter",
+                        "eta", "subseed_strength", "seed_resize_from_w", "seed_resize_from_h",
+                        "s_churn", "s_noise", "s_min_uncond"});
   const FieldReader theirs(known, automatic1111_fields(), context.body);
   check_unsupported(theirs);
   const std::string scheduler = read_sampler(theirs, model);

@@ -18,6 +18,9 @@ const FieldNames& automatic1111_settings();
 /// is no object stays as it is.
 Json only_known(const Json& object, const FieldNames& names);
 
+/// A model's name in the forms that clients make of it: "NAME [hash]", "NAME.safetensors".
+std::string checkpoint_name(std::string name);
+
 /// Reads the body of POST /sdapi/v1/txt2img. What is absent is the model's own default, not
 /// Automatic1111's, which no model of few steps could use. A field that asks for what would make
 /// another picture (a second pass, a script, a LoRA in the prompt) is Error(NotSupported); else

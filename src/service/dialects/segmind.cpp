@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "service/dialects/accept.h"
+#include "service/dialects/numbers_of_texts.h"
 #include "service/dialects/picture_fields.h"
 #include "service/image_files/base64.h"
 
@@ -39,29 +40,6 @@ Json with_our_scheduler(const Json& body) {
   const auto found = scheduler_names().find(body["scheduler"].get<std::string>());
   if (found != scheduler_names().end()) result["scheduler"] = found->second;
   return result;
-}
-
-/// The number that a text holds and nothing else; nullopt for any other text.
-std::optional<Json> number_in(const std::string& text) {
-  try {
-    Json number = parse_json(text);
-    if (number.is_number()) return number;
-  } catch (const Error&) {
-  }
-  return std::nullopt;
-}
-
-/// The body with numbers for texts that hold them, in the fields that are numbers: Segmind's own
-/// clients send them so.
-Json with_numbers(Json body) {
-  if (!body.is_object()) return body;
-  for (const char* name :
-       {"samples", "num_inference_steps", "guidance_scale", "seed", "img_width", "img_height"}) {
-    const auto field = body.find(name);
-    if (field == body.end() || !field->is_string()) continue;
-    if (auto number = number_in(field->get<std::string>())) *field = std::move(*number);
-  }
-  return body;
 }
 
 /// Whether the model has it, in Segmind's names; ours are checked with all other fields.
@@ -99,7 +77,10 @@ const FieldNames& segmind_fields() {
 ImageRequest parse_segmind(const Json& body, const RequestContext& context, const ModelInfo& model,
                            const RequestRules& rules) {
   check_scheduler(FieldReader(body, segmind_fields(), context.body), model);
-  const Json translated = with_numbers(with_our_scheduler(body));
+  // Segmind's own clients send numbers as texts.
+  const Json translated = numbers_of_texts(
+      with_our_scheduler(body),
+      {"samples", "num_inference_steps", "guidance_scale", "seed", "img_width", "img_height"});
   const FieldReader fields(translated, segmind_fields(), context.body);
   ImageRequest request = read_pictures(fields, default_request(model), model, rules);
   const bool wants_base64 = fields.boolean("base64").value_or(false);

@@ -35,7 +35,7 @@ Chunk take_chunk(std::string_view& left) {
   if (length > left.size() - kAroundData) refuse("end is missing");
   const std::string_view type_and_data = left.substr(4, 4 + length);
   const std::uint32_t sum = libdeflate_crc32(0, type_and_data.data(), type_and_data.size());
-  if (sum != big_endian(left.substr(8 + length))) refuse("checksum is another");
+  if (sum != big_endian(left.substr(8 + length))) refuse("checksum is wrong");
   left.remove_prefix(kAroundData + length);
   return {type_and_data.substr(0, 4), type_and_data.substr(4)};
 }

@@ -68,7 +68,10 @@ Json options_document(const RequestRules& rules) {
           {"jpeg_quality", kDefaultQuality},
           {"CLIP_stop_at_last_layers", 1},
           {"eta_ancestral", 1.0},
-          {"eta_ddim", 0.0}};
+          {"eta_ddim", 0.0},
+          {"s_churn", 0.0},
+          {"tiling", false},
+          {"face_restoration", false}};
 }
 
 Json sd_models_document(const RequestRules& rules) {

@@ -79,7 +79,16 @@ HttpReply get_progress(const Service& service, const HttpRequest& http) {
   return json_reply(progress_document(service.running().of(http.client), service.dispatcher()));
 }
 
+/// Whether a setting may be given this value because it is in force, or is as good as that.
+bool is_in_force(const std::string& name, const Json& value, const Json& options) {
+  if (value == options[name]) return true;
+  // Their last layer and the one before are the same here, as in override_settings.
+  if (name == "CLIP_stop_at_last_layers") return value == 2;
+  return name == "sd_vae" && (value == "None" || value == "");
+}
+
 /// One server has one model and no settings that a client changes: what is in force may be set.
+/// Settings that this program does not have are ignored, as everywhere in this dialect.
 void check_options(const Json& settings, const RequestRules& rules) {
   if (!settings.is_object()) {
     throw Error(ErrorCode::InvalidValue, "the body must be a JSON object of settings");
@@ -87,11 +96,8 @@ void check_options(const Json& settings, const RequestRules& rules) {
   const Json options = options_document(rules);
   for (const auto& [name, value] : settings.items()) {
     if (name == "sd_model_checkpoint" && value.is_string()) {
-      check_model_name(value.get<std::string>(), name, rules);
-    } else if (!options.contains(name)) {
-      const std::string key = shown(name);
-      throw Error(ErrorCode::NotSupported, key + " is no setting of this server", key);
-    } else if (value != options[name]) {
+      check_model_name(checkpoint_name(value.get<std::string>()), name, rules);
+    } else if (options.contains(name) && !is_in_force(name, value, options)) {
       throw Error(ErrorCode::NotSupported,
                   name + " is set for all clients and stays " + options[name].dump(), name);
     }
@@ -120,7 +126,7 @@ std::string read_image(const Json& body, std::string_view text_of_body) {
   }
   const std::optional<std::string> file = bytes_of_base64(encoded);
   if (!file) {
-    throw Error(ErrorCode::InvalidValue, "image must be a PNG file in Base64, got other signs",
+    throw Error(ErrorCode::InvalidValue, "image must be a PNG file in Base64, got other characters",
                 "image");
   }
   return *file;

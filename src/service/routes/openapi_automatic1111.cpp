@@ -1,6 +1,5 @@
 #include "service/dialects/automatic1111.h"
 #include "service/dialects/picture_fields.h"
-#include "service/dialects/sampler_names.h"
 #include "service/routes/openapi.h"
 
 namespace ssd1b {
@@ -23,62 +22,52 @@ Json described(Json schema, const char* description) {
   return schema;
 }
 
-/// A text that is one of some members of a list of documents.
-Json one_of(const Json& documents, std::initializer_list<const char*> members) {
-  Json names = Json::array();
-  for (const Json& each : documents) {
-    for (const char* member : members) names.push_back(each.at(member));
-  }
-  return {{"type", "string"}, {"enum", names}};
-}
+Json with_null(const Json& schema) { return {{"anyOf", {schema, type("null")}}}; }
 
-Json sampler_schema(const ModelInfo* model) {
-  const char* description = "In any case; old names as DPM++ 2M Karras too.";
-  if (!model) return described(type("string"), description);
-  Json schema = one_of(samplers_document(*model), {"name"});
-  for (const SchedulerInfo& each : model->schedulers) schema["enum"].push_back(each.name);
-  return described(schema, description);
-}
-
-Json settings_schema(const RequestRules& rules, const ModelInfo* model) {
+Json settings_schema(const ModelInfo* model) {
   Json stop = {{"type", "integer"}, {"minimum", 1}};
   if (model) stop["maximum"] = model->max_clip_skip + 2;
-  Json checkpoint = type("string");
-  if (!rules.takes_openai_names) checkpoint["enum"] = rules.model_names;
-  const Json formats = {"png", "jpg", "jpeg", "webp"};
   const Json quality = {{"type", "integer"}, {"minimum", 1}, {"maximum", kMaxQuality}};
-  return {{"type", "object"},
-          {"properties",
-           {{"sd_model_checkpoint", checkpoint},
-            {"sd_vae", {{"enum", {"", "Automatic", "None"}}}},
-            {"CLIP_stop_at_last_layers", stop},
-            {"samples_format", {{"type", "string"}, {"enum", formats}}},
-            {"jpeg_quality", quality}}},
-          {"description", "Others are ignored."}};
+  Json properties = {{"sd_model_checkpoint",
+                      described(type("string"), "A name of /sdapi/v1/sd-models, or empty.")},
+                     {"sd_vae", {{"enum", {"", "Automatic", "None"}}}},
+                     {"CLIP_stop_at_last_layers", stop},
+                     {"samples_format", described(type("string"), "png, jpg, jpeg or webp.")},
+                     {"jpeg_quality", quality},
+                     {"tiling", {{"const", false}}},
+                     {"face_restoration", {{"const", false}}},
+                     {"eta_ancestral", {{"const", 1}}},
+                     {"eta_ddim", {{"const", 0}}},
+                     {"s_churn", {{"const", 0}}}};
+  for (Json& each : properties) each = with_null(each);
+  return {{"type", "object"}, {"properties", properties}, {"description", "Others are ignored."}};
 }
 
 /// Fields of txt2img that have a meaning of their own there, by their ids. Those of what is not
 /// there may only say that it is off.
 Json own_fields(const RequestRules& rules, const ModelInfo* model) {
   Json all = {{"n_iter", {{"type", "integer"}, {"minimum", 1}, {"maximum", rules.max_images}}},
-              {"scheduler", sampler_schema(model)},
-              {"schedule", type("string")},
-              {"override_settings", settings_schema(rules, model)},
+              {"scheduler", described(type("string"),
+                                      "A name of /sdapi/v1/samplers in any case, old ones as DPM++ "
+                                      "2M Karras too, or of /v1/models.")},
+              {"schedule", described(type("string"), "A name of /sdapi/v1/schedulers.")},
+              {"override_settings", settings_schema(model)},
               {"send_images", type("boolean")},
-              {"styles", {{"type", "array"}, {"items", {{"enum", {"", "None"}}}}}},
+              {"styles", list_of({{"enum", {"", "None", nullptr}}})},
               {"alwayson_scripts", described(type("object"), "Only scripts that are off.")},
               {"eta", described({{"type", "number"}, {"minimum", 0}}, "Only the sampler's own.")}};
   all["n_iter"]["description"] = "Times batch_size: the number of pictures.";
   all["sampler_index"] = all["scheduler"];
-  if (model) all["schedule"] = one_of(schedulers_document(*model), {"name", "label"});
   for (const char* each : {"enable_hr", "tiling", "restore_faces"}) all[each] = {{"const", false}};
   for (const char* each : {"refiner_checkpoint", "script_name", "infotext"}) {
     all[each] = {{"enum", {"", "None"}}};
   }
-  for (const char* each : {"subseed_strength", "s_churn", "s_min_uncond"})
-    all[each] = {{"const", 0}};
+  for (const char* each : {"s_churn", "s_noise"}) all[each] = all["eta"];
+  for (const char* each : {"subseed_strength", "s_min_uncond"}) {
+    all[each] = {{"type", "number"}, {"maximum", 0}};
+  }
   for (const char* each : {"seed_resize_from_w", "seed_resize_from_h"}) {
-    all[each] = {{"enum", {-1, 0}}};
+    all[each] = {{"type", "integer"}, {"maximum", 0}};
   }
   return all;
 }
@@ -89,7 +78,9 @@ Json request_schema(Json fields, const RequestRules& rules, const ModelInfo* mod
   for (const Field& field : automatic1111_fields().known) {
     const Json& schema = fields.at(field.id);
     for (const std::string& name : field.names) {
-      properties[name] = field.null_is_absent ? Json{{"anyOf", {schema, type("null")}}} : schema;
+      // The prompt must be there, so it is no null.
+      const bool may_be_null = field.null_is_absent && field.id != "prompt";
+      properties[name] = may_be_null ? with_null(schema) : schema;
     }
   }
   return {{"type", "object"},
@@ -106,7 +97,8 @@ Json progress_schema() {
                                 {"job_timestamp", type("string")},
                                 {"job_no", type("integer")},
                                 {"sampling_step", type("integer")},
-                                {"sampling_steps", type("integer")}});
+                                {"sampling_steps", type("integer")},
+                                {"stopping_generation", type("boolean")}});
   return object_of({{"progress", {{"type", "number"}, {"minimum", 0}, {"maximum", 1}}},
                     {"eta_relative", type("number")},
                     {"state", state},

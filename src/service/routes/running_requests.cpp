@@ -15,22 +15,13 @@ RunningRequest::RunningRequest(std::string client, std::vector<std::shared_ptr<J
 
 void RunningRequest::interrupt(Dispatcher& dispatcher) {
   is_interrupted_ = true;
-  end_jobs(dispatcher, Waiting::End);
+  const JobFault why{ErrorCode::Cancelled, "the request was interrupted", 0};
+  for (const std::shared_ptr<Job>& job : jobs_) dispatcher.finish(*job, why);
 }
 
 void RunningRequest::skip(Dispatcher& dispatcher) {
   is_skipped_ = true;
-  end_jobs(dispatcher, Waiting::Stay);
-}
-
-void RunningRequest::end_jobs(Dispatcher& dispatcher, Waiting waiting) {
-  for (const std::shared_ptr<Job>& job : jobs_) {
-    const JobState state = job->status().state;
-    if (state == JobState::Running) dispatcher.finish(*job);
-    if (state == JobState::Queued && waiting == Waiting::End) {
-      dispatcher.cancel(*job, {ErrorCode::Cancelled, "the request was interrupted", 0});
-    }
-  }
+  for (const std::shared_ptr<Job>& job : jobs_) dispatcher.finish(*job);
 }
 
 std::shared_ptr<RunningRequest> RunningRequests::add(const std::string& client,

@@ -31,9 +31,6 @@ class RunningRequest {
   bool is_skipped() const { return is_skipped_; }
 
  private:
-  enum class Waiting { Stay, End };
-  void end_jobs(Dispatcher& dispatcher, Waiting waiting);
-
   const std::string client_;
   const std::vector<std::shared_ptr<Job>> jobs_;
   const std::int64_t began_at_s_;

@@ -165,12 +165,17 @@ void Desk::cancel(const Job& job, const JobFault& why) {
   wake_();
 }
 
-void Desk::finish(const Job& job) {
+void Desk::finish(const Job& job, const std::optional<JobFault>& if_waiting) {
   const OutOfMemory waits(OutOfMemory::Means::Wait);
+  Notices notices;
   {
     const std::lock_guard lock(mutex_);
     Accepted* accepted = backlog_.find(job.id());
-    if (!accepted || !accepted->started_at) return;
+    if (!accepted) return;
+    if (!accepted->started_at) {
+      if (if_waiting) fail(job.id(), *if_waiting, notices);
+      return;
+    }
     if (!accepted->worker) {
       // Its worker died: what is made again is decoded where its client has seen it last.
       if (!accepted->finish_at) accepted->finish_at = job.status().step;

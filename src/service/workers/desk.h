@@ -49,7 +49,7 @@ class Desk {
   std::vector<std::shared_ptr<Job>> submit(std::vector<GenerationRequest> requests,
                                            const JobTicket& ticket);
   void cancel(const Job& job, const JobFault& why);
-  void finish(const Job& job);
+  void finish(const Job& job, const std::optional<JobFault>& if_waiting);
   std::optional<QueuePlace> place_of(const Job& job) const;
   ServiceState state() const;
   std::optional<Error> fatal() const;

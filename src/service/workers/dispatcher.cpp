@@ -48,7 +48,9 @@ std::vector<std::shared_ptr<Job>> Dispatcher::submit(std::vector<GenerationReque
 
 void Dispatcher::cancel(Job& job, JobFault why) { impl_->desk.cancel(job, why); }
 
-void Dispatcher::finish(Job& job) { impl_->desk.finish(job); }
+void Dispatcher::finish(Job& job, const std::optional<JobFault>& if_waiting) {
+  impl_->desk.finish(job, if_waiting);
+}
 
 std::optional<QueuePlace> Dispatcher::place_of(const Job& job) const {
   return impl_->desk.place_of(job);

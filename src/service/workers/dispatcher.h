@@ -64,9 +64,9 @@ class Dispatcher {
   /// Nobody waits for it any more: out of the queue, or no further unit of work.
   void cancel(Job& job, JobFault why);
 
-  /// Decode the running picture as it is, or, where its worker has died, where it was. Nothing
-  /// happens to one that has not begun.
-  void finish(Job& job);
+  /// Decode the running picture as it is, or, where its worker has died, where it was. One that has
+  /// not begun is cancelled with `if_waiting`; without that nothing happens to it.
+  void finish(Job& job, const std::optional<JobFault>& if_waiting = std::nullopt);
 
   /// None where the job has ended.
   std::optional<QueuePlace> place_of(const Job& job) const;
