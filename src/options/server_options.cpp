@@ -125,7 +125,9 @@ Option healthcheck(std::optional<std::string>& to) {
       text("healthcheck", "URL", to, {"an address as http://127.0.0.1:5000", is_http_url})
           .only_as_flag()
           .by_default("off; without URL that of a server with these options")
-          .says("ask a running server for its health and exit with 0 or 1");
+          .says(
+              "ask a running server for its health (/healthz, unless URL has a path) and exit with "
+              "0 or 1");
   option.may_lack_value = true;
   return option;
 }

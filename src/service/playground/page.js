@@ -5,6 +5,12 @@ const at = (id) => document.getElementById(id);
 const ENDS = ["succeeded", "failed", "cancelled"];
 const MAX_GALLERY = 60;
 const KEY = "ssd1b-key"; // in sessionStorage: gone with the tab
+const BROKEN = "The connection broke. Trying again …";
+
+// Without the name and password that an address may hold: fetch refuses those, and the command would
+// show them.
+const BASE = new URL(".", location.href);
+BASE.username = BASE.password = "";
 
 let model = null; // the entry of /v1/models
 let running = null; // {id, stop}: the job that is waited for
@@ -15,7 +21,7 @@ let shown = null; // the picture of them that is seen
 
 async function ask(path, { headers = {}, ...options } = {}) {
   const key = sessionStorage.getItem(KEY);
-  const reply = await fetch(path, {
+  const reply = await fetch(new URL(path, BASE), {
     ...options,
     headers: key ? { ...headers, "X-Api-Key": key } : headers,
     cache: "no-store",
@@ -29,6 +35,14 @@ async function ask(path, { headers = {}, ...options } = {}) {
 }
 
 const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+/** Waits where another attempt may help; else throws the fault again. */
+async function pauseAfter(error, signal) {
+  const isPassing = !(error instanceof Refusal) || error.status === 429 || error.status > 500;
+  if (signal.aborted || !isPassing) throw error;
+  say(error.status === 429 ? "The server asks to wait. Trying again …" : BROKEN);
+  await pause(error.retryAfterS ?? 1);
+}
 
 /** A job's events, each once, over as many connections as it takes. */
 async function* eventsOf(id, signal) {
@@ -46,12 +60,15 @@ async function* eventsOf(id, signal) {
           if (ENDS.includes(event.event)) return;
         }
       }
+      say(BROKEN);
+      await pause(1);
     } catch (error) {
-      const isFinal = error instanceof Refusal && error.status < 500 && error.status !== 429;
-      if (signal.aborted || isFinal) throw error;
+      if (error.status === 404) {
+        const message = "the server has forgotten this picture, as after a restart: make it again";
+        throw new Refusal(404, { message });
+      }
+      await pauseAfter(error, signal);
     }
-    say("The connection broke. Trying again …");
-    await pause(1);
   }
 }
 
@@ -85,7 +102,7 @@ function showSettings() {
   const steps = model?.limits.steps;
   if (steps) limit("steps", steps.per_scheduler?.[at("scheduler").value] ?? steps);
   const fields = fieldsOf(settingsNow(), model?.defaults ?? { negative_prompt: null });
-  const address = new URL("generate-image", document.baseURI).href;
+  const address = new URL("generate-image", BASE).href;
   at("curl").textContent = curlOf(jsonText(fields), address, sessionStorage.getItem(KEY) !== null);
 }
 
@@ -109,7 +126,9 @@ function takeModel(entry) {
 
 // ---- What the page says
 
-function say(text) {
+/** Steps follow each other too fast to be read aloud. */
+function say(text, isReadAloud = true) {
+  at("status").setAttribute("aria-live", isReadAloud ? "polite" : "off");
   at("status").textContent = text;
 }
 
@@ -119,9 +138,11 @@ const sentence = (words) => words.charAt(0).toUpperCase() + words.slice(1);
 function complain(error) {
   const isOurs = error instanceof Refusal;
   const id = error.status >= 500 && error.requestId ? ` (request ${error.requestId})` : "";
-  at("notice").textContent = isOurs
+  const words = isOurs
     ? sentence(error.message) + id
     : `The server cannot be reached: ${error.message}`;
+  if (!at("notice").hidden && at("notice").textContent === words) return; // is said already
+  at("notice").textContent = words;
   at("notice").hidden = false;
   const field = isOurs && error.param ? at(error.param) : null;
   if (field?.form === at("settings")) {
@@ -194,12 +215,13 @@ function showPreview({ b64_json: base64 }, { prompt, width, height }) {
 function keep(picture) {
   const image = Object.assign(new Image(), { src: picture.url, alt: "" });
   const words = document.createElement("span");
-  words.textContent = picture.settings.prompt;
+  Object.assign(words, { textContent: picture.settings.prompt, dir: "auto" });
   const seed = document.createElement("span");
   seed.textContent = `seed ${picture.settings.seed}`;
   const button = Object.assign(document.createElement("button"), { type: "button", title: factsOf(picture) });
   button.append(image, words, seed);
   button.addEventListener("click", () => {
+    forgetComplaint();
     fill(picture.settings);
     if (running === null) show(picture);
   });
@@ -215,8 +237,15 @@ function keep(picture) {
 }
 
 /** The picture of a job that has succeeded. As JSON, because its warnings have words there. */
-async function pictureOf(id, settings) {
-  const reply = await ask(`v1/jobs/${id}/image`);
+async function pictureOf({ id, stop }, settings) {
+  let reply = null;
+  while (reply === null) {
+    try {
+      reply = await ask(`v1/jobs/${id}/image`, { signal: stop.signal });
+    } catch (error) {
+      await pauseAfter(error, stop.signal);
+    }
+  }
   const seed = reply.headers.get("X-Seed");
   const { images, model: name, timings_ms: timings, warnings } = await reply.json();
   const bytes = Uint8Array.from(atob(images[0].b64_json), (char) => char.charCodeAt(0));
@@ -229,6 +258,7 @@ async function pictureOf(id, settings) {
 async function watchQueue(job) {
   while (running === job && !job.hasStarted) {
     await pause(2);
+    if (running !== job || job.hasStarted) return;
     const state = await ask(`v1/jobs/${job.id}`).then((reply) => reply.json()).catch(() => null);
     if (state?.status === "queued" && running === job && !job.hasStarted) tell(state);
   }
@@ -239,12 +269,15 @@ async function follow(job, settings) {
   for await (const { event, data: text } of eventsOf(job.id, job.stop.signal)) {
     const data = JSON.parse(text);
     if (ENDS.includes(event)) return { event, data };
-    if (event === "queued") tell(data);
+    if (event === "queued") {
+      tell(data);
+      watchQueue(job);
+    }
     if (event === "preview") showPreview(data, settings);
     if (event === "step") {
       job.hasStarted = true;
       Object.assign(at("progress"), { max: data.steps, value: data.step, hidden: false });
-      say(`Step ${data.step} of ${data.steps}${about(data.eta_ms)}`);
+      say(`Step ${data.step} of ${data.steps}${about(data.eta_ms)}`, /* isReadAloud */ false);
     }
   }
 }
@@ -266,11 +299,10 @@ async function make() {
     const job = { id: (await reply.json()).id, stop: new AbortController(), hasStarted: false };
     running = job;
     at("cancel").disabled = false;
-    watchQueue(job);
     const { event, data } = await follow(job, settings);
     if (event === "failed") throw new Refusal(500, data.error);
     if (event === "succeeded") {
-      const picture = await pictureOf(job.id, settings);
+      const picture = await pictureOf(job, settings);
       show(picture);
       keep(picture);
       at("result").scrollIntoView({ block: "nearest" });
@@ -289,12 +321,13 @@ async function make() {
 }
 
 async function cancel() {
-  const job = running;
-  at("cancel").disabled = true;
+  const { id, stop } = running;
+  at("make").focus(); // the button that has it goes away
+  stop.abort(); // first: a browser has few connections to one server
   try {
-    await ask(`v1/jobs/${job.id}`, { method: "DELETE" });
+    await ask(`v1/jobs/${id}`, { method: "DELETE" });
+    if (running === null) say("Cancelled.");
   } catch (error) {
-    job.stop.abort(); // the server cannot be told: nothing is waited for any more
     complain(error);
   }
 }
@@ -346,6 +379,7 @@ at("key_form").addEventListener("submit", (event) => {
   sessionStorage.setItem(KEY, at("key").value);
   at("key").value = "";
   at("key_form").hidden = true; // shown again where it is not taken
+  at("prompt").focus();
   loadModel();
 });
 at("cancel").addEventListener("click", cancel);
