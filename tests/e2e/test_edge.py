@@ -37,8 +37,9 @@ def test_a_million_one_byte_chunks_are_refused_and_cost_no_memory(start_echo):
             assert status_of(read_to_end(connection)) == 413
         sizes.append(server.resident_kib())
 
-    # The first bodies shape the heap, on a busy machine three or four of them; then it is as large as it gets.
-    assert sizes[-1] - sizes[9] <= 256, sizes
+    # The first bodies shape the heap, on a busy machine three or four of them; then it is as large as it gets,
+    # and at times smaller: the allocator gives free memory back.
+    assert max(sizes[10:]) - max(sizes[:10]) <= 256, sizes
 
 
 def test_a_head_without_end_is_cut_off(start_echo):
