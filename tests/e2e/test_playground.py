@@ -9,7 +9,8 @@ import requests
 from running_server import ROOT, check_error
 
 FOLDER = ROOT / "src" / "service" / "playground"
-SCRIPT = "".join((FOLDER / name).read_text(encoding="utf-8") for name in ("requests.js", "page.js"))
+SCRIPT = "".join((FOLDER / name).read_text(encoding="utf-8")
+                 for name in ("requests.js", "pictures.js", "page.js"))
 
 
 class Parts(html.parser.HTMLParser):

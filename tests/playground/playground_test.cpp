@@ -17,9 +17,13 @@ int count_of(const std::string& text, const std::string& part) {
   return count;
 }
 
+std::string whole_script() {
+  return std::string(requests_js()).append(pictures_js()).append(page_js());
+}
+
 TEST(Playground, StyleAndScriptStandInTheDocumentOnceAndWhole) {
   const std::string& html = playground_page().html;
-  const std::string script = std::string(requests_js()).append(page_js());
+  const std::string script = whole_script();
 
   EXPECT_EQ(count_of(html, "<style>" + std::string(page_css()) + "</style>"), 1);
   EXPECT_EQ(count_of(html, "<script>" + script + "</script>"), 1);
@@ -37,7 +41,7 @@ TEST(Playground, NothingInThePageBreaksItsOwnPolicy) {
   }
   const std::string style(page_css());
   EXPECT_FALSE(std::regex_search(style, std::regex("@import|url\\(")));
-  const std::string script = std::string(requests_js()).append(page_js());
+  const std::string script = whole_script();
   for (const char* pattern :
        {"innerHTML", "outerHTML", "insertAdjacentHTML", "document\\.write", "\\beval\\(",
         "new Function", "setAttribute\\(\"(style|on)", "https?://"}) {
@@ -47,7 +51,7 @@ TEST(Playground, NothingInThePageBreaksItsOwnPolicy) {
 
 TEST(Playground, EachElementThatTheScriptNamesIsThere) {
   const std::string markup(page_html());
-  const std::string script(page_js());
+  const std::string script = whole_script();
   const std::regex named("\\bat\\(\"([a-z_]+)\"\\)");
   int found = 0;
   for (std::sregex_iterator it(script.begin(), script.end(), named), end; it != end;

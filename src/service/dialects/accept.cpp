@@ -1,8 +1,8 @@
 #include "service/dialects/accept.h"
 
-#include <cctype>
 #include <sstream>
 
+#include "service/dialects/lower_case.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
@@ -11,9 +11,7 @@ namespace {
 std::string trimmed_lower(const std::string& text) {
   const std::size_t first = text.find_first_not_of(" \t");
   if (first == std::string::npos) return "";
-  std::string result = text.substr(first, text.find_last_not_of(" \t") - first + 1);
-  for (char& c : result) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return result;
+  return lower_case(text.substr(first, text.find_last_not_of(" \t") - first + 1));
 }
 
 std::vector<std::string> split(const std::string& text, char separator) {

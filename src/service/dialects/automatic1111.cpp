@@ -1,10 +1,10 @@
 #include "service/dialects/automatic1111.h"
 
 #include <algorithm>
-#include <cctype>
 #include <utility>
 
 #include "service/dialects/accept.h"
+#include "service/dialects/lower_case.h"
 #include "service/dialects/model_names.h"
 #include "service/dialects/numbers_of_texts.h"
 #include "service/dialects/picture_fields.h"
@@ -95,11 +95,6 @@ void check_unsupported(const FieldReader& fields) {
   check_scripts(fields);
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
 bool begins_with(const std::string& text, const std::string& begin) {
   return text.compare(0, begin.size(), begin) == 0;
 }
@@ -135,7 +130,7 @@ void check_networks(const std::string& prompt, const FieldReader& fields) {
   for (std::size_t at = prompt.find('<'); at != std::string::npos; at = prompt.find('<', at + 1)) {
     const std::size_t end = prompt.find('>', at);
     if (end == std::string::npos) return;
-    const std::string inside = lower(prompt.substr(at + 1, end - at - 1));
+    const std::string inside = lower_case(prompt.substr(at + 1, end - at - 1));
     if (begins_with(inside, "lora:") || begins_with(inside, "lyco:") ||
         begins_with(inside, "hypernet:")) {
       throw Error(ErrorCode::NotSupported,
@@ -199,7 +194,7 @@ Settings read_settings(const FieldReader& fields, const RequestContext& context,
   // is our 0.
   const auto stop = own.integer("stop_at_last_layers", 1, model.max_clip_skip + 2).value_or(1);
   settings.clip_skip = std::max(0, static_cast<int>(stop) - 2);
-  const std::string format = lower(own.text("format").value_or("png"));
+  const std::string format = lower_case(own.text("format").value_or("png"));
   if (format != "jpg" && !image_format_named(format)) {
     throw own.invalid("format", "png, jpg, jpeg or webp");
   }

@@ -1,9 +1,10 @@
 #include "service/dialects/sampler_names.h"
 
 #include <algorithm>
-#include <cctype>
 #include <optional>
 #include <vector>
+
+#include "service/dialects/lower_case.h"
 
 namespace ssd1b {
 namespace {
@@ -48,11 +49,6 @@ const std::vector<Sampler>& samplers() {
   return kSamplers;
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
-
 bool ends_with(const std::string& text, const std::string& end) {
   return text.size() > end.size() && text.compare(text.size() - end.size(), end.size(), end) == 0;
 }
@@ -81,7 +77,7 @@ std::string automatic_of(const Sampler& sampler, const ModelInfo& model) {
 }
 
 std::optional<Schedule> schedule_named(const std::string& name) {
-  const std::string small = lower(name);
+  const std::string small = lower_case(name);
   if (small == "automatic") return Schedule::Automatic;
   if (small == "uniform" || small == "normal") return Schedule::Uniform;
   if (small == "karras") return Schedule::Karras;
@@ -102,10 +98,10 @@ struct Named {
 };
 
 std::optional<Named> find_theirs(const std::string& name, const ModelInfo& model) {
-  const std::string small = lower(name);
+  const std::string small = lower_case(name);
   for (const Sampler& each : samplers()) {
     const bool is_it =
-        lower(each.name) == small ||
+        lower_case(each.name) == small ||
         std::find(each.aliases.begin(), each.aliases.end(), small) != each.aliases.end();
     if (is_it && has(model, each)) {
       return Named{each.ours, automatic_of(each, model), each.has_schedule};
@@ -124,7 +120,7 @@ std::optional<Named> find_named(const std::string& name, const ModelInfo& model)
   // "dpm2" is ours, of uniform spacing; "DPM2" is theirs.
   if (find_ours(name, model)) return ours_named(name);
   if (auto theirs = find_theirs(name, model)) return theirs;
-  if (find_ours(lower(name), model)) return ours_named(lower(name));
+  if (find_ours(lower_case(name), model)) return ours_named(lower_case(name));
   const std::size_t space = name.rfind(' ');
   if (space == std::string::npos) return std::nullopt;
   const auto schedule = schedule_named(name.substr(space + 1));

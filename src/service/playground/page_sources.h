@@ -8,6 +8,7 @@ namespace ssd1b {
 std::string_view page_html();
 std::string_view page_css();
 std::string_view requests_js();
+std::string_view pictures_js();
 std::string_view page_js();
 
 }  // namespace ssd1b

@@ -1,11 +1,11 @@
 #include "service/playground/playground.h"
 
-#include <openssl/evp.h>
 #include <openssl/sha.h>
 
 #include <array>
 #include <string_view>
 
+#include "service/image_files/base64.h"
 #include "service/playground/page_sources.h"
 #include "ssd1b/error.h"
 
@@ -16,9 +16,8 @@ namespace {
 std::string hash_source(std::string_view text) {
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
-  std::array<unsigned char, 4 * ((SHA256_DIGEST_LENGTH + 2) / 3) + 1> base64{};
-  EVP_EncodeBlock(base64.data(), digest.data(), SHA256_DIGEST_LENGTH);
-  return std::string("'sha256-") + reinterpret_cast<const char*>(base64.data()) + "'";
+  return "'sha256-" + base64_of({reinterpret_cast<const char*>(digest.data()), digest.size()}) +
+         "'";
 }
 
 /// Puts `text` where `mark` stands in `html`.
@@ -34,9 +33,9 @@ void fill_in(std::string& html, std::string_view mark, std::string_view text) {
 PlaygroundPage made_page() {
   PlaygroundPage page;
   page.html = page_html();
-  const std::string script = std::string(requests_js()).append(page_js());
+  const std::string script = std::string(requests_js()).append(pictures_js()).append(page_js());
   fill_in(page.html, "/* page.css */", page_css());
-  fill_in(page.html, "/* requests.js, page.js */", script);
+  fill_in(page.html, "/* requests.js, pictures.js, page.js */", script);
   // Pictures are blobs, previews and the icon data. Prompts are other people's text: Trusted Types
   // keep the script from ever making markup or code of one.
   page.content_security_policy = "default-src 'none'; script-src " + hash_source(script) +

@@ -1,18 +1,13 @@
 #include "service/routes/require_json.h"
 
 #include <algorithm>
-#include <cctype>
 #include <string>
 
+#include "service/dialects/lower_case.h"
 #include "ssd1b/error.h"
 
 namespace ssd1b {
 namespace {
-
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
 
 /// The charset among the parameters of a Content-Type in small letters; without one JSON is UTF-8.
 std::string charset_of(std::string parameters) {
@@ -37,7 +32,7 @@ std::string got_type(const std::string& type, const std::string& charset) {
 }  // namespace
 
 void require_json(const HttpRequest& http) {
-  const std::string value = lower(http.header("Content-Type"));
+  const std::string value = lower_case(http.header("Content-Type"));
   const std::size_t semicolon = value.find(';');
   std::string type = value.substr(0, semicolon);
   type.erase(type.find_last_not_of(" \t") + 1);
